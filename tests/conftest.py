@@ -1,0 +1,26 @@
+"""Fixtures that several tests share, and the material that lies beside the project on some machines."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+SHARED = Path(__file__).parents[2] / "shared"
+
+
+@pytest.fixture(scope="session")
+def shared_videos() -> Path:
+    """Real clips with faces, where they are at hand."""
+    folder = SHARED / "videos"
+    if not folder.is_dir():
+        pytest.skip("the real clips do not lie beside the project on this machine")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def demo_clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The demo's clip: 275 frames of one face, neutral, happy, surprised, sad."""
+    from seqfer.demo import write_demo_clip
+
+    return write_demo_clip(tmp_path_factory.mktemp("demo") / "demo.mp4")
