@@ -1,0 +1,1 @@
+"""Videos as streams of upright frames with true times."""

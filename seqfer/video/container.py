@@ -1,0 +1,178 @@
+"""Video files by PyAV: FFmpeg's decoders, frame after frame, in bounded memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from fractions import Fraction
+from itertools import chain
+from pathlib import Path
+from types import TracebackType
+
+import av
+import numpy as np
+from av.video.reformatter import VideoReformatter
+
+from seqfer.errors import VideoError
+from seqfer.machine import usable_cores
+from seqfer.video.types import DecodeReport, Frame, Image, VideoInfo
+
+# More decoding threads than this hold many large frames in memory and gain little.
+MOST_THREADS = 8
+FALLBACK_RATE = Fraction(25)
+
+
+class ContainerStream:
+    """A video file's frames: upright, in square pixels, at the container's own times.
+
+    A frame that does not decode is passed over and counted. A frame whose time is missing or does not
+    increase gets the time one average frame after its predecessor.
+    """
+
+    def __init__(self, path: Path, every: int = 1) -> None:
+        """
+        Args:
+            path: the file.
+            every: give only each so-many-th decoded frame, the first one included.
+
+        Raises:
+            VideoError: the file is not a video that FFmpeg reads.
+        """
+        self._path = path
+        self._every = every
+        self._decoded = self._damaged = self._errors = self._packets = self._hidden = 0
+        self._end_s = 0.0
+        self._ended = False
+        # One reformatter without threads of its own: at 640x360 they cost more than the conversion.
+        self._reformatter = VideoReformatter()
+        self._container = open_container(path)
+        try:
+            self._stream = video_stream(self._container, path)
+            self._stream.thread_type = "AUTO"
+            self._stream.thread_count = min(MOST_THREADS, usable_cores())
+            # Only a decoded picture tells how it is turned, so the first one is fetched ahead.
+            pictures = self._decode()
+            first = next(pictures, None)
+            if first is None:
+                raise VideoError(path, "not a single frame of it can be decoded; is the file whole?")
+            self.info = _read_info(self._container, self._stream, first, path)
+            self._pictures = chain([first], pictures)
+        except BaseException:
+            self._container.close()
+            raise
+
+    def __iter__(self) -> Iterator[Frame]:
+        rate = self._stream.average_rate or self._stream.guessed_rate or FALLBACK_RATE
+        step = 1 / Fraction(rate)
+        first: Fraction | None = None
+        last: Fraction | None = None
+        for picture in self._pictures:
+            time = None if picture.pts is None else picture.pts * Fraction(picture.time_base or 1)
+            if time is None or (last is not None and time <= last):
+                time = Fraction(0) if last is None else last + step
+            first = time if first is None else first
+            last = time
+            index = self._decoded
+            self._decoded += 1
+            self._damaged += bool(picture.is_corrupt)
+            duration = Fraction(picture.duration or 0) * Fraction(picture.time_base or 0) or step
+            self._end_s = float(time - first + duration)
+            if index % self._every == 0:
+                yield Frame(index, float(time - first), self._upright(picture))
+        self._ended = True
+
+    def _decode(self) -> Iterator[av.VideoFrame]:
+        packets = self._container.demux(self._stream)
+        while True:
+            try:
+                packet = next(packets, None)
+            except av.FFmpegError:
+                # The container itself breaks off here; what the decoder still holds comes out by flushing.
+                packet = None
+                self._errors += 1
+            if packet is not None:
+                self._packets += packet.size > 0
+                self._hidden += bool(packet.is_discard)
+            try:
+                yield from self._stream.decode(packet)
+            except av.EOFError:
+                return
+            except av.FFmpegError:
+                self._errors += 1
+            if packet is None:
+                return
+
+    @property
+    def report(self) -> DecodeReport:
+        promised = self._stream.frames
+        lost, truncated = self._errors, False
+        if self._ended and promised and self._container.format.name.startswith("mov"):
+            # MP4 and MOV list every sample they hold; those outside the edit list are not meant to be shown.
+            lost = max(0, promised - self._hidden - self._decoded)
+            truncated = self._packets < promised
+        return DecodeReport(self._decoded, lost, self._damaged, truncated, self._end_s)
+
+    def _upright(self, picture: av.VideoFrame) -> Image:
+        width, height = self.info.width, self.info.height
+        if self.info.rotation_deg in (90, 270):
+            width, height = height, width
+        # One reformatter without threads of its own: at 640x360 they cost more than the conversion.
+        rgb = self._reformatter.reformat(picture, width, height, "rgb24", threads=1).to_ndarray()
+        return turn(np.asarray(rgb, np.uint8), self.info.rotation_deg)
+
+    def __enter__(self) -> ContainerStream:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._container.close()
+
+
+def open_container(path: Path) -> av.container.InputContainer:
+    """An opened media file.
+
+    Raises:
+        VideoError: it is missing, empty, or nothing that FFmpeg reads.
+    """
+    if not path.exists():
+        raise VideoError(path, "no such file or folder")
+    if path.stat().st_size == 0:
+        raise VideoError(path, "is empty (zero bytes); copy or record it again")
+    try:
+        return av.open(str(path))
+    except PermissionError as error:
+        raise VideoError(path, "may not be read; check its permissions") from error
+    except (av.FFmpegError, OSError) as error:
+        raise VideoError(
+            path, "is not a video that FFmpeg can read: another format, damaged, or cut off"
+        ) from error
+
+
+def video_stream(container: av.container.InputContainer, path: Path) -> av.VideoStream:
+    """The first video stream of a container that is not a cover picture."""
+    streams = [s for s in container.streams.video if not s.disposition & av.stream.Disposition.attached_pic]
+    if not streams:
+        raise VideoError(path, "holds no video (audio only?)")
+    return streams[0]
+
+
+def _read_info(
+    container: av.container.InputContainer, stream: av.VideoStream, first: av.VideoFrame, path: Path
+) -> VideoInfo:
+    aspect = stream.sample_aspect_ratio or Fraction(1)
+    width, height = max(1, round(first.width * aspect)), first.height
+    # FFmpeg counts the turn that the display matrix makes, counter-clockwise, in (-180, 180].
+    rotation = round(first.rotation / 90) * 90 % 360
+    if rotation in (90, 270):
+        width, height = height, width
+    duration_s = None
+    if stream.duration is not None and stream.time_base is not None:
+        duration_s = float(stream.duration * stream.time_base)
+    elif container.duration is not None:
+        duration_s = container.duration / av.time_base
+    return VideoInfo(path, width, height, stream.average_rate, duration_s, stream.frames or None, rotation)
+
+
+def turn(image: Image, degrees: int) -> Image:
+    """The image turned counter-clockwise by a multiple of 90 degrees, contiguous in memory."""
+    return np.ascontiguousarray(np.rot90(image, degrees // 90)) if degrees else image

@@ -1,0 +1,79 @@
+"""From what a user names to streams of frames: files, folders of videos, folders of frames, stills."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from pathlib import Path
+
+from seqfer.errors import OptionError, VideoError
+from seqfer.video.container import ContainerStream
+from seqfer.video.stills import DEFAULT_RATE, IMAGE_SUFFIXES, PictureStream, numbered_pictures
+from seqfer.video.types import FrameStream
+
+# What counts as a video inside a folder; a file named by itself is opened whatever its suffix.
+VIDEO_SUFFIXES = frozenset(
+    {".3gp", ".asf", ".avi", ".dv", ".flv", ".gif", ".m2ts", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg"}
+    | {".mts", ".mxf", ".ogv", ".ts", ".vob", ".webm", ".wmv"}
+)
+
+
+def open_video(path: str | Path, every: int = 1, picture_rate: Fraction | float = DEFAULT_RATE) -> FrameStream:
+    """The frames of a video file, a still image, or a folder of numbered pictures.
+
+    Args:
+        path: what to open.
+        every: give only each so-many-th frame, the first one included; indices and times stay the video's.
+        picture_rate: pictures per second of a folder of pictures, which carries no times of its own.
+
+    Raises:
+        VideoError: there is nothing to read at that path.
+        OptionError: `every` or `picture_rate` is not positive.
+    """
+    check_reading(every, picture_rate)
+    path = Path(path)
+    if path.is_dir():
+        pictures = numbered_pictures(path)
+        if pictures is None:
+            raise VideoError(path, "is not a folder of numbered pictures (frame_0001.png, frame_0002.png, …)")
+        return PictureStream(path, pictures, Fraction(picture_rate).limit_denominator(1_000_000), every)
+    if path.suffix.lower() in IMAGE_SUFFIXES:
+        return PictureStream(path, [path])
+    return ContainerStream(path, every)
+
+
+def check_reading(every: int, picture_rate: Fraction | float) -> None:
+    """Raise OptionError unless these are a step and a rate at which a video can be read."""
+    if every < 1:
+        raise OptionError(f"every must be at least 1, not {every}")
+    if not 0 < picture_rate < 10_000:
+        raise OptionError(f"pictures per second must lie in (0, 10000), not {picture_rate}")
+
+
+def find_videos(path: str | Path) -> list[Path]:
+    """Every video that a path stands for, each to be opened by `open_video`.
+
+    A file stands for itself. A folder of numbered pictures is one clip. Any other folder stands for what it
+    holds, subfolders included, in the order of names: its videos and clips of numbered pictures, or, where
+    there are none, its stills.
+
+    Raises:
+        VideoError: the path does not exist, or a folder holds nothing of the kind.
+    """
+    path = Path(path)
+    if not path.exists():
+        raise VideoError(path, "no such file or folder")
+    if not path.is_dir():
+        return [path]
+    moving: list[Path] = []
+    stills: list[Path] = []
+    for folder in [path, *sorted(child for child in path.rglob("*") if child.is_dir())]:
+        files = sorted(file for file in folder.iterdir() if file.is_file() and not file.name.startswith("."))
+        moving += [file for file in files if file.suffix.lower() in VIDEO_SUFFIXES]
+        if numbered_pictures(folder):
+            moving.append(folder)
+        else:
+            stills += [file for file in files if file.suffix.lower() in IMAGE_SUFFIXES]
+    found = moving or stills
+    if not found:
+        raise VideoError(path, "holds no video, no numbered pictures and no still image")
+    return sorted(found)

@@ -1,0 +1,148 @@
+from __future__ import annotations
+
+import random
+from fractions import Fraction
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from seqfer.errors import VideoError
+from seqfer.video.opening import open_video
+from tests.media import read_number, write_clip
+
+STEADY = [k / 25 for k in range(60)]
+
+
+@pytest.mark.parametrize(
+    ("content", "problem"),
+    [(b"", "is empty"), (b"just a text\n" * 50, "is not a video"), (bytes(range(256)) * 40, "is not a video")],
+)
+def test_what_is_no_video(tmp_path: Path, content: bytes, problem: str) -> None:
+    path = tmp_path / "clip.mp4"
+    path.write_bytes(content)
+    with pytest.raises(VideoError, match=problem) as caught:
+        open_video(path)
+    assert "\n" not in str(caught.value)
+    assert caught.value.path == path
+
+
+def test_missing_file(tmp_path: Path) -> None:
+    with pytest.raises(VideoError, match="no such file"):
+        open_video(tmp_path / "clip.mp4")
+
+
+def test_sound_alone_is_no_video(tmp_path: Path) -> None:
+    import wave
+
+    path = tmp_path / "sound.wav"
+    with wave.open(str(path), "wb") as sound:
+        sound.setparams((1, 2, 8000, 0, "NONE", "not compressed"))
+        sound.writeframes(bytes(16_000))
+    with pytest.raises(VideoError, match="holds no video"):
+        open_video(path)
+
+
+def test_an_mp4_cut_off_before_its_index_is_no_video(tmp_path: Path) -> None:
+    path = write_clip(tmp_path / "clip.mp4", STEADY)
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    with pytest.raises(VideoError, match="cut off"):
+        open_video(path)
+
+
+def test_a_cut_off_file_gives_what_it_holds_and_says_so(tmp_path: Path) -> None:
+    import av
+
+    whole = write_clip(tmp_path / "whole.mp4", STEADY)
+    fast = tmp_path / "fast.mp4"  # the same with its index in front, as for streaming
+    with av.open(str(whole)) as source, av.open(str(fast), "w", options={"movflags": "faststart"}) as target:
+        stream = target.add_stream_from_template(source.streams.video[0])
+        for packet in source.demux(source.streams.video[0]):
+            if packet.dts is not None:
+                packet.stream = stream
+                target.mux(packet)
+    fast.write_bytes(fast.read_bytes()[: fast.stat().st_size * 6 // 10])
+    with open_video(fast) as video:
+        frames = list(video)
+    assert 10 < len(frames) < 60
+    assert [read_number(frame.image) for frame in frames[:10]] == list(range(10))
+    report = video.report
+    assert report.truncated
+    assert report.decoded + report.lost == 60
+
+
+def test_a_damaged_stream_gives_the_frames_that_decode(tmp_path: Path) -> None:
+    path = write_clip(tmp_path / "clip.mp4", STEADY)
+    data = bytearray(path.read_bytes())
+    start, end = data.find(b"mdat") + 800, data.find(b"moov")
+    chooser = random.Random(4)
+    for _ in range(120):
+        data[chooser.randrange(start, end - 100)] ^= 0xFF
+    path.write_bytes(data)
+    with open_video(path) as video:
+        frames = list(video)
+    report = video.report
+    assert 0 < len(frames) == report.decoded
+    assert report.lost + report.damaged > 0
+    assert report.decoded + report.lost == 60
+    assert not report.truncated
+    assert all(later.time_s > earlier.time_s for earlier, later in pairwise(frames))
+
+
+def test_square_pixels(tmp_path: Path) -> None:
+    # A DV recording: 720x576 shown as 4:3.
+    path = write_clip(tmp_path / "dv.mp4", STEADY[:3], size=(90, 72), aspect=Fraction(16, 15))
+    with open_video(path) as video:
+        frame = next(iter(video))
+    assert frame.image.shape == (72, 96, 3)
+    assert (video.info.width, video.info.height) == (96, 72)
+    assert read_number(frame.image) == 0
+
+
+def test_leaving_in_the_middle_is_fine(tmp_path: Path) -> None:
+    path = write_clip(tmp_path / "clip.mp4", STEADY)
+    with open_video(path) as video:
+        assert next(iter(video)).index == 0
+    path.unlink()
+
+
+@pytest.mark.parametrize(
+    ("clip", "frames", "lost"),
+    [
+        ("pyfeat/WolfgangLanger_Pexels.mp4", 472, 0),
+        ("pyfeat/face_noface.mov", 169, 0),
+        ("pyfeat/no_face.mp4", 95, 0),  # three more lie outside its edit list
+        ("broken/decord_corrupted.mp4", 49, 1),
+        ("broken/decord_unordered.mov", 4, 0),
+        ("broken/moviepy_no_duration.webm", 74, 0),
+        ("broken/moviepy_1x1_bitmap.mp4", 5, 0),
+        ("GRID/bbaf2n.mpg", 75, 0),
+        ("formats/torchcodec_av1.mkv", 125, 0),
+        ("rotation/moviepy_fire2_rot180_vfr.mp4", 25, 0),
+    ],
+)
+def test_real_clips(shared_videos: Path, clip: str, frames: int, lost: int) -> None:
+    import av
+
+    with open_video(shared_videos / clip) as video:
+        times = [frame.time_s for frame in video]
+    assert (len(times), video.report.lost) == (frames, lost)
+    with av.open(str(shared_videos / clip)) as container:
+        stamps = []
+        for packet in container.demux(container.streams.video[0]):
+            try:
+                stamps += [(frame.pts or 0) * (frame.time_base or Fraction(1)) for frame in packet.decode()]
+            except av.FFmpegError:
+                continue
+    assert times == pytest.approx([float(stamp - stamps[0]) for stamp in stamps], abs=1e-9)
+
+
+@pytest.mark.parametrize("turn", [0, 90, 180, 270])
+def test_real_turned_clips_agree_with_decord(shared_videos: Path, turn: int) -> None:
+    decord = pytest.importorskip("decord", reason="decord has no wheel for this machine")
+    path = shared_videos / "rotation" / f"decord_video_{turn}.mov"
+    with open_video(path) as video:
+        frame = next(iter(video))
+    other = decord.VideoReader(str(path))[0].asnumpy()
+    assert frame.image.shape == other.shape
+    assert abs(frame.image.astype(int) - other).mean() < 1

@@ -1,0 +1,63 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from seqfer.errors import OptionError, VideoError
+from seqfer.video.opening import find_videos, open_video
+from tests.media import write_clip
+
+
+def touch(folder: Path, *names: str) -> None:
+    for name in names:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(b"x")
+
+
+@pytest.mark.parametrize(
+    ("files", "found"),
+    [
+        (["b.mp4", "a.MOV", "notes.txt", ".hidden.mp4"], ["a.MOV", "b.mp4"]),
+        (["s1/clip.mp4", "s2/clip.avi"], ["s1/clip.mp4", "s2/clip.avi"]),
+        (["x/f1.png", "x/f2.png", "y.mp4"], ["x", "y.mp4"]),  # a folder of frames beside a video
+        (["f1.png", "f2.png", "f3.png"], ["."]),  # the folder is itself a clip
+        (["me.jpg", "you.jpg"], ["me.jpg", "you.jpg"]),  # stills
+        (["cover.jpg", "film.mkv"], ["film.mkv"]),  # a picture beside a video is no video
+    ],
+)
+def test_what_a_folder_stands_for(tmp_path: Path, files: list[str], found: list[str]) -> None:
+    touch(tmp_path, *files)
+    assert find_videos(tmp_path) == [tmp_path / name for name in found]
+
+
+def test_a_named_file_is_taken_whatever_its_suffix(tmp_path: Path) -> None:
+    touch(tmp_path, "recording.dat")
+    assert find_videos(tmp_path / "recording.dat") == [tmp_path / "recording.dat"]
+
+
+@pytest.mark.parametrize(("name", "problem"), [("nowhere", "no such file"), (".", "holds no video")])
+def test_nothing_to_find(tmp_path: Path, name: str, problem: str) -> None:
+    with pytest.raises(VideoError, match=problem):
+        find_videos(tmp_path / name)
+
+
+@pytest.mark.parametrize("every", [0, -1])
+def test_every_must_be_positive(tmp_path: Path, every: int) -> None:
+    with pytest.raises(OptionError, match="every"):
+        open_video(tmp_path, every=every)
+
+
+@pytest.mark.parametrize("rate", [0.0, -5.0, float("inf"), float("nan")])
+def test_picture_rate_must_be_positive(tmp_path: Path, rate: float) -> None:
+    with pytest.raises(OptionError, match="pictures per second"):
+        open_video(tmp_path, picture_rate=rate)
+
+
+def test_every_nth_frame_keeps_its_index_and_time(tmp_path: Path) -> None:
+    path = write_clip(tmp_path / "clip.mp4", [k / 25 for k in range(11)])
+    with open_video(path, every=4) as stream:
+        frames = list(stream)
+    assert [frame.index for frame in frames] == [0, 4, 8]
+    assert [frame.time_s for frame in frames] == pytest.approx([0.0, 0.16, 0.32], abs=1e-4)
+    assert stream.report.decoded == 11

@@ -1,0 +1,90 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+
+from seqfer.errors import OutputError
+from seqfer.video.opening import open_video
+from seqfer.video.types import Frame
+from seqfer.video.writer import write_video
+from tests.media import numbered_image, read_number, write_clip
+
+UNEVEN = [0.0, 0.04, 0.0536718, 0.2, 0.3333, 0.5]
+
+
+@pytest.mark.parametrize("size", [(96, 64), (97, 65)])
+def test_frames_keep_their_times_to_the_microsecond(tmp_path: Path, size: tuple[int, int]) -> None:
+    path = tmp_path / "out.mp4"
+    write_video(path, (Frame(k, time, numbered_image(k, *size)) for k, time in enumerate(UNEVEN)))
+    with open_video(path) as video:
+        frames = list(video)
+    assert [frame.time_s for frame in frames] == pytest.approx(UNEVEN, abs=1e-6)
+    assert [read_number(frame.image[: size[1], : size[0]]) for frame in frames] == list(range(len(UNEVEN)))
+    with av.open(str(path)) as container:
+        assert container.streams.video[0].codec_context.name == "h264"
+
+
+def loudness_start_s(path: Path) -> float:
+    """When the sound begins, in seconds after the first frame shown."""
+    with av.open(str(path)) as container:
+        first = next(container.decode(video=0)).time
+    with av.open(str(path)) as container:
+        for frame in container.decode(audio=0):
+            samples = np.abs(frame.to_ndarray().astype(np.float64))
+            loud = np.flatnonzero(samples.reshape(-1) > 0.05 * (1 if samples.max() <= 1.5 else 32768))
+            if len(loud):
+                return float(frame.time + loud[0] / frame.sample_rate - first)
+    raise AssertionError("the sound is silent")
+
+
+@pytest.mark.parametrize("file", ["source.mp4", "source.mkv"])
+@pytest.mark.parametrize("start_s", [0.0, 1.5])
+def test_sound_is_kept_in_sync(tmp_path: Path, file: str, start_s: float) -> None:
+    times = [k / 25 for k in range(50)]
+    source = write_clip(tmp_path / file, times, audio=True, start_s=start_s)
+    path = tmp_path / "out.mp4"
+    with open_video(source) as video:
+        write_video(path, video, sound_of=source)
+    assert loudness_start_s(path) == pytest.approx(loudness_start_s(source), abs=0.03)
+    with av.open(str(path)) as container:
+        assert container.streams.audio[0].codec_context.name.startswith("aac")
+        last = [frame.time for frame in container.decode(audio=0)][-1]
+    assert last == pytest.approx(2.0, abs=0.15)
+
+
+def test_sound_of_other_kinds_is_encoded_anew(tmp_path: Path, shared_videos: Path) -> None:
+    source = shared_videos / "GRID" / "bbaf2n.mpg"  # MP2
+    path = tmp_path / "out.mp4"
+    with open_video(source) as video:
+        write_video(path, video, sound_of=source)
+    with av.open(str(path)) as container:
+        assert container.streams.audio[0].codec_context.name.startswith("aac")
+        frames = list(container.decode(audio=0))
+    assert sum(frame.samples for frame in frames) / frames[0].sample_rate == pytest.approx(2.98, abs=0.06)
+
+
+def test_a_source_without_sound_is_fine(tmp_path: Path) -> None:
+    source = write_clip(tmp_path / "source.mp4", [0.0, 0.04, 0.08])
+    with open_video(source) as video:
+        write_video(tmp_path / "out.mp4", video, sound_of=source)
+    with av.open(str(tmp_path / "out.mp4")) as container:
+        assert not container.streams.audio
+
+
+def test_an_error_leaves_nothing_behind(tmp_path: Path) -> None:
+    def frames() -> object:
+        yield Frame(0, 0.0, numbered_image(0))
+        raise RuntimeError("lost")
+
+    with pytest.raises(RuntimeError):
+        write_video(tmp_path / "out.mp4", frames())  # type: ignore[arg-type]
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_unwritable_place_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(OutputError, match="cannot be written"):
+        write_video(tmp_path / "file" / "out.mp4", [Frame(0, 0.0, numbered_image(0))])
