@@ -1,0 +1,40 @@
+"""Frames in, tracked and aligned face crops out: two stages, so that the first can run ahead of the second."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from seqfer.faces.alignment import align
+from seqfer.faces.scenes import SceneCuts
+from seqfer.faces.tracker import Tracker
+from seqfer.faces.types import Detection, Detector, FrameFaces, TrackedFace
+from seqfer.preprocess import Preprocess
+from seqfer.video.types import Frame
+
+Glance = tuple[Frame, list[Detection]]
+
+
+def glance_at(frames: Iterable[Frame], detector: Detector) -> Iterator[Glance]:
+    """Each frame of a video, in the order of time, with what the detector's glance shows in it."""
+    for frame in frames:
+        yield frame, detector.glance(frame.image)
+
+
+def extract_faces(glances: Iterable[Glance], detector: Detector, preprocess: Preprocess) -> Iterator[FrameFaces]:
+    """The faces of each frame, followed through time and cut out for a model.
+
+    Args:
+        glances: of `glance_at`.
+        detector: the same new one.
+        preprocess: the model's.
+    """
+    cuts, tracker = SceneCuts(), Tracker()
+    for frame, seen in glances:
+        new_scene = cuts.is_cut(frame.image)
+        detections = detector.detect(frame, seen, new_scene)
+        ids = tracker.update(detections, frame.time_s, new_scene)
+        faces = [
+            TrackedFace(track_id, detection, align(frame.image, detection, preprocess))
+            for track_id, detection in zip(ids, detections, strict=True)
+        ]
+        yield FrameFaces(frame.index, frame.time_s, tuple(sorted(faces, key=lambda face: face.track_id)))

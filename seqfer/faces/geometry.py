@@ -1,0 +1,79 @@
+"""Boxes and square cuts: overlap, and pieces of a frame at a given place, angle and size."""
+
+from __future__ import annotations
+
+import math
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from seqfer.faces.types import Box
+from seqfer.video.types import Image
+
+
+def iou(first: NDArray[np.float64], second: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Intersection over union of every box of (N, 4) with every box of (M, 4): (N, M) in [0, 1]."""
+    a, b = first[:, None], second[None]
+    shared = np.minimum(a[..., 2:], b[..., 2:]) - np.maximum(a[..., :2], b[..., :2])
+    intersection = shared.clip(0).prod(-1)
+    union = (a[..., 2:] - a[..., :2]).prod(-1) + (b[..., 2:] - b[..., :2]).prod(-1) - intersection
+    return np.asarray(intersection / union, np.float64)
+
+
+def overlap(first: Box, second: Box) -> float:
+    """Intersection over union of two boxes."""
+    return float(iou(np.array([first], np.float64), np.array([second], np.float64))[0, 0])
+
+
+def cut_square(image: Image, centre: tuple[float, float], side: float, size: int, angle_rad: float = 0.0) -> Image:
+    """A square piece of an image, turned and scaled; what lies outside the image repeats its border.
+
+    Args:
+        image: (H, W, 3) uint8.
+        centre: x and y of the square's middle in pixels.
+        side: of the square in pixels of the image, > 0.
+        size: of the result in pixels.
+        angle_rad: how far the square is turned clockwise against the image.
+
+    Returns:
+        (`size`, `size`, 3) uint8. Pixels are averaged where the square shrinks, so that fine patterns do not
+        turn into false ones.
+    """
+    x, y = centre
+    shrink = min(int(side / size), *image.shape[:2])
+    if shrink >= 2:
+        image, (x, y) = _shrunken_part(image, centre, side, shrink)
+        side /= shrink
+    scale = size / side
+    cos, sin = scale * math.cos(angle_rad), scale * math.sin(angle_rad)
+    # From the image's pixels to the square's; cv2 counts positions from the middle of the first pixel.
+    x, y, middle = x - 0.5, y - 0.5, size / 2 - 0.5
+    matrix = np.array([[cos, sin, middle - cos * x - sin * y], [-sin, cos, middle + sin * x - cos * y]])
+    cut = cv2.warpAffine(image, matrix, (size, size), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    return np.asarray(cut, np.uint8)
+
+
+def _shrunken_part(
+    image: Image, centre: tuple[float, float], side: float, shrink: int
+) -> tuple[Image, tuple[float, float]]:
+    """The part of the image that a turned square may touch, `shrink` times smaller, and the centre in it."""
+    height, width, _ = image.shape
+    reach = side * 0.75  # a little more than half the diagonal
+    left, right = _whole_blocks(centre[0] - reach, centre[0] + reach, width, shrink)
+    top, bottom = _whole_blocks(centre[1] - reach, centre[1] + reach, height, shrink)
+    part = image[top:bottom, left:right]
+    size = (right - left) // shrink, (bottom - top) // shrink
+    small = np.asarray(cv2.resize(part, size, interpolation=cv2.INTER_AREA), np.uint8)
+    return small, ((centre[0] - left) / shrink, (centre[1] - top) / shrink)
+
+
+def _whole_blocks(first: float, last: float, length: int, block: int) -> tuple[int, int]:
+    """A range of pixels around [first, last] within [0, length) that is a multiple of `block` long.
+
+    OpenCV averages whole blocks several times faster than others. At most a block's rest at the far edge is
+    left out.
+    """
+    start = min(max(0, int(first)), max(0, length - block))
+    stop = max(start + block, min(length, int(last) + block))
+    return start, start + max(1, (stop - start) // block) * block

@@ -1,0 +1,115 @@
+"""Tracks: which face of one frame is which face of the next.
+
+Each track predicts where its face is now; predictions and detections are matched by overlap, the best
+assignment of all at once (Kuhn-Munkres). A face that is missed for a moment keeps its track, and so do two that
+cross: each is expected where its own motion carries it. A cut ends every track.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import linear_sum_assignment
+
+from seqfer.faces.geometry import iou
+from seqfer.faces.types import Detection
+
+LEAST_OVERLAP = 0.2  # of prediction and detection; below it they are not the same face
+LONGEST_ABSENCE_S = 1.0  # a face missed for longer is a new track when it returns
+# Where only each so-many-th frame is read, a track survives this many frames without its face.
+LONGEST_ABSENCE_FRAMES = 2
+VELOCITY_MEMORY_S = 0.15  # how fast the estimate of a face's motion follows the motion
+COAST_S = 0.5  # how long a face that is not seen is expected to keep moving
+SURE_SCORE = 0.7  # a track without one detection this good is no face
+LEAST_FACES = 3  # a track with fewer detections is no face, in a video that has as many frames
+
+
+@dataclass
+class _Track:
+    track_id: int
+    box: NDArray[np.float64]  # (4,), where the face was last seen
+    time_s: float  # when
+    velocity: NDArray[np.float64]  # (2,) pixels per second
+
+    def predict(self, time_s: float) -> NDArray[np.float64]:
+        moved = self.velocity * min(time_s - self.time_s, COAST_S)
+        return self.box + np.tile(moved, 2)
+
+    def follow(self, box: NDArray[np.float64], time_s: float) -> None:
+        elapsed = time_s - self.time_s
+        centre_moved = (box[:2] + box[2:] - self.box[:2] - self.box[2:]) / 2
+        keep = np.exp(-elapsed / VELOCITY_MEMORY_S)
+        self.velocity = keep * self.velocity + (1 - keep) * centre_moved / elapsed
+        self.box, self.time_s = box, time_s
+
+
+class Tracker:
+    """Gives the faces of a video's frames their track ids, frame by frame."""
+
+    def __init__(self) -> None:
+        self._tracks: list[_Track] = []
+        self._next_id = 1
+        self._last_s: float | None = None
+
+    def update(self, detections: list[Detection], time_s: float, new_scene: bool = False) -> list[int]:
+        """Track ids of a frame's detections, in their order.
+
+        Args:
+            detections: the faces of the next frame, each once.
+            time_s: that frame's time, later than the last one's.
+            new_scene: whether a cut lies before it.
+        """
+        step = 0.0 if self._last_s is None else time_s - self._last_s
+        if self._last_s is not None and step <= 0:
+            raise ValueError(f"frames must come in the order of time: {time_s} s after {self._last_s} s")
+        self._last_s = time_s
+        patience = max(LONGEST_ABSENCE_S, LONGEST_ABSENCE_FRAMES * step) + step
+        self._tracks = [t for t in self._tracks if not new_scene and time_s - t.time_s <= patience]
+        boxes = np.array([detection.box for detection in detections], np.float64).reshape(-1, 4)
+        matched = self._match(boxes, time_s)
+        ids = []
+        for index, box in enumerate(boxes):
+            track = matched.get(index)
+            if track is None:
+                track = _Track(self._next_id, box, time_s, np.zeros(2))
+                self._next_id += 1
+                self._tracks.append(track)
+            else:
+                track.follow(box, time_s)
+            ids.append(track.track_id)
+        return ids
+
+    def _match(self, boxes: NDArray[np.float64], time_s: float) -> dict[int, _Track]:
+        """Index of a box to the track that it continues."""
+        if not self._tracks or len(boxes) == 0:
+            return {}
+        expected = np.array([track.predict(time_s) for track in self._tracks])
+        overlaps = iou(expected, boxes)
+        # Pairs that may not match are worth nothing, so that they never displace a pair that may.
+        rows, columns = linear_sum_assignment(np.where(overlaps >= LEAST_OVERLAP, overlaps, 0), maximize=True)
+        return {
+            int(column): self._tracks[row]
+            for row, column in zip(rows, columns, strict=True)
+            if overlaps[row, column] >= LEAST_OVERLAP
+        }
+
+
+def lasting_tracks(track_ids: NDArray[np.int64], scores: NDArray[np.float64], frames: int) -> dict[int, int]:
+    """The tracks of a whole video that count, each with its final id, from 1 in the order of appearance.
+
+    A track counts if its best detection is beyond doubt and it holds more than a glimpse: what looks like a
+    face for a frame or two seldom is one.
+
+    Args:
+        track_ids: (N,) the tracker's id of each face, which counts up as faces appear.
+        scores: (N,) the detection score of each face.
+        frames: how many frames were read; a still image need not hold more than it can.
+    """
+    unique, inverse = np.unique(track_ids, return_inverse=True)
+    best = np.zeros(len(unique))
+    np.maximum.at(best, inverse, scores)
+    counts = np.bincount(inverse, minlength=len(unique))
+    counted = unique[(best >= SURE_SCORE) & (counts >= min(LEAST_FACES, frames))]
+    return {int(track): new for new, track in enumerate(counted, start=1)}

@@ -1,0 +1,108 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from seqfer.faces.tracker import Tracker, lasting_tracks
+from seqfer.faces.types import Detection
+
+
+def face(x: float, y: float = 100.0, side: float = 60.0, score: float = 0.9) -> Detection:
+    return Detection((x - side / 2, y - side / 2, x + side / 2, y + side / 2), score)
+
+
+def run(frames: list[list[Detection]], rate: float = 25.0, cuts: tuple[int, ...] = ()) -> list[list[int]]:
+    tracker = Tracker()
+    return [tracker.update(faces, k / rate, k in cuts) for k, faces in enumerate(frames)]
+
+
+def test_ids_start_at_one_and_stay() -> None:
+    assert run([[face(100), face(300)]] * 5) == [[1, 2]] * 5
+
+
+def test_the_order_of_detections_does_not_matter() -> None:
+    frames = [[face(100), face(300)], [face(301), face(101)], [face(102), face(302)]]
+    assert run(frames) == [[1, 2], [2, 1], [1, 2]]
+
+
+def test_a_newcomer_gets_the_next_id() -> None:
+    assert run([[face(100)], [face(100), face(400)], [face(400), face(100)]]) == [[1], [1, 2], [2, 1]]
+
+
+@pytest.mark.parametrize(("missed", "same"), [(1, True), (10, True), (24, True), (40, False)])
+def test_short_gaps_are_survived_long_ones_are_not(missed: int, same: bool) -> None:
+    ids = run([[face(100)]] * 3 + [[]] * missed + [[face(100)]])
+    assert ids[-1] == ([1] if same else [2])
+
+
+def test_a_moving_face_is_found_again_where_it_went() -> None:
+    # 200 pixels a second: after 0.4 s out of sight it has moved by more than its own width.
+    seen = [[face(100 + 8 * k)] for k in range(15)]
+    later = [[face(100 + 8 * k)] for k in range(25, 30)]
+    assert run(seen + [[]] * 10 + later)[-1] == [1]
+
+
+def test_crossing_faces_keep_their_ids() -> None:
+    frames = []
+    for k in range(60):
+        left, right = 100 + 5 * k, 400 - 5 * k
+        # While they overlap, the detector sees only the one in front.
+        hidden = abs(left - right) < 45
+        frames.append([face(left)] if hidden else [face(left), face(right, y=104)])
+    ids = run(frames)
+    assert ids[0] == [1, 2]
+    assert ids[-1] == [1, 2]
+
+
+def test_a_cut_ends_every_track() -> None:
+    assert run([[face(100)], [face(100)], [face(100)]], cuts=(2,)) == [[1], [1], [2]]
+
+
+def test_sparse_frames_keep_their_tracks() -> None:
+    # Every fiftieth frame only: two seconds lie between two looks.
+    assert run([[face(100)], [face(105)], [], [face(102)]], rate=0.5) == [[1], [1], [], [1]]
+
+
+def test_no_faces_no_ids() -> None:
+    assert run([[], [], []]) == [[], [], []]
+
+
+def test_frames_must_come_in_order() -> None:
+    tracker = Tracker()
+    tracker.update([], 1.0)
+    with pytest.raises(ValueError, match="order of time"):
+        tracker.update([], 1.0)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 2**32 - 1), st.integers(1, 5), st.floats(10, 60))
+def test_well_separated_wanderers_are_never_confused(seed: int, people: int, rate: float) -> None:
+    generator = np.random.default_rng(seed)
+    place = np.arange(people) * 200.0 + 100
+    tracker = Tracker()
+    for k in range(50):
+        place = place + generator.normal(0, 1.0, people)
+        order = generator.permutation(people)
+        faces = [face(place[p], 100 + 3 * np.sin(k / 7 + p)) for p in order]
+        ids = tracker.update(faces, k / rate)
+        assert len(set(ids)) == people
+        if k == 0:
+            owner = dict(zip(order.tolist(), ids, strict=True))
+        assert {int(p): i for p, i in zip(order, ids, strict=True)} == owner
+
+
+@pytest.mark.parametrize(
+    ("ids", "scores", "frames", "kept"),
+    [
+        ([1, 1, 1], [0.9, 0.5, 0.5], 10, {1: 1}),
+        ([1, 1, 1], [0.69, 0.6, 0.6], 10, {}),  # never beyond doubt
+        ([1, 1], [0.9, 0.9], 10, {}),  # a glimpse
+        ([1], [0.9], 1, {1: 1}),  # a still image
+        ([1, 2, 2, 2, 1, 3, 3, 3], [0.9] * 8, 10, {2: 1, 3: 2}),  # what is left is numbered anew
+        ([], [], 10, {}),
+    ],
+)
+def test_lasting_tracks(ids: list[int], scores: list[float], frames: int, kept: dict[int, int]) -> None:
+    assert lasting_tracks(np.array(ids, np.int64), np.array(scores), frames) == kept
