@@ -1,0 +1,34 @@
+"""Where the results of each of several videos go."""
+
+from __future__ import annotations
+
+import os
+from collections import defaultdict
+from collections.abc import Sequence
+from pathlib import Path
+
+
+def output_folders(videos: Sequence[Path], root: Path) -> list[Path]:
+    """A folder below `root` for each video, no two alike.
+
+    It is called like the video without its suffix. Videos that would share a name get those of their folders
+    before it, from where they part; if they differ in the suffix alone, they keep it.
+    """
+    names = [Path(video.stem if video.is_file() else video.name) for video in videos]
+    for alike in _alike(names):
+        places = [videos[index].absolute() for index in alike]
+        parted = os.path.commonpath([place.parent for place in places])
+        for index, place in zip(alike, places, strict=True):
+            names[index] = place.parent.relative_to(parted) / names[index]
+    for alike in _alike(names):
+        for index in alike:
+            names[index] = names[index].with_name(videos[index].name)
+    return [root / name for name in names]
+
+
+def _alike(names: Sequence[Path]) -> list[list[int]]:
+    """The positions of each name that occurs several times."""
+    places = defaultdict(list)
+    for index, name in enumerate(names):
+        places[name].append(index)
+    return [indices for indices in places.values() if len(indices) > 1]

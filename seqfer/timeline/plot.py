@@ -1,0 +1,126 @@
+"""The timeline as a picture: for each track its probabilities over time, and its segments as a strip below."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.patches import Patch
+from numpy.typing import NDArray
+
+from seqfer.timeline.colours import colour_of
+from seqfer.timeline.types import WHAT_IT_SAYS, Segment, Timeline
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+MOST_TRACKS = 12  # the ones with most faces; more panels cannot be read
+MOST_POINTS = 1500  # along the time axis; longer tracks are drawn as means over bins
+WIDTH_IN, PANEL_IN, STRIP_IN = 11.0, 1.5, 0.32
+
+
+def plot(timeline: Timeline) -> Figure:
+    """A figure with two axes per track; without a face, one that says so."""
+    counts = dict(zip(*np.unique(timeline.track_id, return_counts=True), strict=True))
+    shown = sorted(sorted(timeline.tracks(), key=lambda track: -counts[track])[:MOST_TRACKS])
+    rows = max(1, len(shown))
+    head_in, foot_in = 0.95, 0.85
+    height = head_in + rows * (PANEL_IN + STRIP_IN + 0.3) + foot_in
+    figure = Figure(figsize=(WIDTH_IN, height), dpi=120)
+    left_out = len(timeline.tracks()) - len(shown)
+    title = f"{timeline.video.path.name}: expression timeline"
+    figure.suptitle(title, x=0.07, y=1 - 0.2 / height, ha="left", va="top", fontsize=13, fontweight="bold")
+    names = list(timeline.label_set)
+    figure.legend(
+        handles=[Patch(color=colour_of(name), label=name) for name in names],
+        loc="upper left",
+        bbox_to_anchor=(0.066, 1 - 0.42 / height),
+        ncols=len(names),
+        frameon=False,
+        fontsize=9,
+        handlelength=1.2,
+        columnspacing=1.4,
+        borderpad=0,
+    )
+    notes = WHAT_IT_SAYS + (f" {left_out} shorter tracks are not shown." if left_out else "")
+    figure.text(0.07, 0.12 / height, notes, fontsize=8, color="#555555", va="bottom")
+    grid = figure.add_gridspec(
+        2 * rows,
+        1,
+        height_ratios=[PANEL_IN, STRIP_IN] * rows,
+        left=0.07,
+        right=0.985,
+        top=1 - head_in / height,
+        bottom=foot_in / height,
+        hspace=0.22,
+    )
+    end_s = max(timeline.end_s, 1e-3)
+    segments = timeline.segments()
+    for row in range(rows):
+        panel = figure.add_subplot(grid[2 * row])
+        strip = figure.add_subplot(grid[2 * row + 1], sharex=panel)
+        if shown:
+            track = shown[row]
+            _draw_probabilities(panel, timeline, track)
+            _draw_segments(strip, [s for s in segments if s.track_id == track], end_s)
+            panel.set_ylabel(f"track {track}", fontsize=10)
+        else:
+            panel.text(0.5, 0.5, "no face found", transform=panel.transAxes, ha="center", va="center")
+        panel.set(xlim=(0, end_s), ylim=(0, 1), yticks=[0, 0.5, 1])
+        strip.set(ylim=(0, 1), yticks=[])
+        panel.tick_params(labelbottom=False, labelsize=8)
+        strip.tick_params(labelbottom=row == rows - 1, labelsize=8)
+        for axes in (panel, strip):
+            for side in ("top", "right", "left"):
+                axes.spines[side].set_visible(side == "left" and axes is panel)
+        if row == rows - 1:
+            strip.set_xlabel("time (s)", fontsize=9)
+    return figure
+
+
+def _draw_probabilities(axes: Axes, timeline: Timeline, track: int) -> None:
+    rows = np.flatnonzero(timeline.track_id == track)
+    starts = timeline.face_time_s()[rows]
+    ends = timeline.frame_end_s()[timeline.face_frame[rows]]
+    probabilities = timeline.probabilities[rows]
+    # Where the face is away, the panel stays empty; each frame's last moment is drawn as its first.
+    breaks = np.flatnonzero(starts[1:] - ends[:-1] > 1e-6) + 1
+    for first, after in pairwise([0, *breaks, len(rows)]):
+        times = np.append(starts[first:after], ends[after - 1])
+        values = np.vstack([probabilities[first:after], probabilities[after - 1]])
+        times, values = _thinned(times, values, MOST_POINTS)
+        colours = [colour_of(name) for name in timeline.label_set]
+        axes.stackplot(times, values.T, colors=colours, linewidth=0, step="post" if len(times) < 40 else None)
+
+
+def _draw_segments(axes: Axes, segments: list[Segment], end_s: float) -> None:
+    for segment in segments:
+        axes.barh(
+            0.5,
+            segment.duration_s,
+            left=segment.start_s,
+            height=1,
+            color=colour_of(segment.label),
+            edgecolor="white",
+            linewidth=0.8,
+        )
+        share = segment.duration_s / end_s
+        if share > 0.011 * len(segment.label) + 0.005:  # else the word would run over the bar's ends
+            middle = (segment.start_s + segment.end_s) / 2
+            axes.text(middle, 0.46, segment.label, ha="center", va="center", fontsize=8, clip_on=True)
+
+
+def _thinned(
+    times: NDArray[np.float64], values: NDArray[np.float64], most: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """At most `most` points: means of neighbours, the ends kept in place."""
+    if len(times) <= most:
+        return times, values
+    starts = np.linspace(0, len(times), most, endpoint=False).astype(int)
+    counts = np.diff(np.append(starts, len(times)))[:, None]
+    means = np.add.reduceat(values, starts, axis=0) / counts
+    middles = np.add.reduceat(times, starts) / counts[:, 0]
+    middles[[0, -1]] = times[[0, -1]]
+    return middles, means

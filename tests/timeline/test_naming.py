@@ -1,0 +1,35 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from seqfer.timeline.naming import output_folders
+
+
+@pytest.mark.parametrize(
+    ("videos", "folders"),
+    [
+        (["a.mp4", "b.mp4"], ["a", "b"]),
+        (["s1/clip.mp4", "s2/clip.mp4"], ["s1/clip", "s2/clip"]),
+        (["x/s1/clip.mp4", "x/s2/clip.mp4", "other.mp4"], ["s1/clip", "s2/clip", "other"]),
+        (["clip.mp4", "clip.mov"], ["clip.mp4", "clip.mov"]),
+        (["s1/clip.mp4", "s1/clip.mov", "s2/clip.mp4"], ["s1/clip.mp4", "s1/clip.mov", "s2/clip"]),
+        (["frames/", "frames.mp4"], ["frames/", "frames.mp4"]),
+        (["a.b.mp4"], ["a.b"]),
+    ],
+)
+def test_names_are_short_and_never_alike(tmp_path: Path, videos: list[str], folders: list[str]) -> None:
+    paths = []
+    for name in videos:
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if name.endswith("/"):
+            path.mkdir()
+        else:
+            path.write_bytes(b"")
+        paths.append(path)
+    root = tmp_path / "out"
+    found = output_folders(paths, root)
+    assert found == [root / folder for folder in folders]
+    assert len(set(found)) == len(found)

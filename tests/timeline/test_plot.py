@@ -1,0 +1,67 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from matplotlib.collections import Collection
+from matplotlib.patches import Rectangle
+
+from seqfer.timeline.colours import COLOURS, colour_of, rgb_of
+from seqfer.timeline.plot import MOST_TRACKS
+from seqfer.timeline.types import WHAT_IT_SAYS
+from tests.timeline.examples import spans, timeline
+
+
+def outline(area: Collection) -> np.ndarray:
+    return np.asarray(area.get_paths()[0].vertices, np.float64)
+
+
+def texts(figure: object) -> str:
+    found = [text.get_text() for text in figure.findobj(lambda a: hasattr(a, "get_text"))]  # type: ignore[attr-defined]
+    return " | ".join(found)
+
+
+def test_a_panel_and_a_strip_per_track() -> None:
+    made = timeline({1: spans([("happy", 30), ("sad", 30)]), 2: spans([("", 20), ("fear", 40)])}, frames=60)
+    figure = made.plot()
+    assert len(figure.axes) == 4
+    shown = texts(figure)
+    for wanted in ("track 1", "track 2", "happy", "sad", "fear", "clip.mp4", WHAT_IT_SAYS):
+        assert wanted in shown
+    strip = figure.axes[1]
+    bars = sorted((bar.get_x(), bar.get_width()) for bar in strip.patches if isinstance(bar, Rectangle))
+    segments = [(s.start_s, s.duration_s) for s in made.segments() if s.track_id == 1]
+    assert np.array(bars) == pytest.approx(np.array(segments))
+
+
+def test_a_video_without_faces_says_so() -> None:
+    assert "no face found" in texts(timeline({}, frames=10).plot())
+
+
+def test_a_crowd_shows_those_who_stay_longest() -> None:
+    tracks = {track: spans([("happy", 5 + track)]) for track in range(1, MOST_TRACKS + 4)}
+    figure = timeline(tracks, frames=60).plot()
+    assert len(figure.axes) == 2 * MOST_TRACKS
+    shown = texts(figure)
+    assert "track 4" in shown
+    assert "track 3 " not in shown + " "
+    assert "3 shorter tracks are not shown" in shown
+
+
+def test_a_long_track_stays_light() -> None:
+    made = timeline({1: spans([("happy", 20_000)])}, frames=20_000)
+    areas = made.plot().axes[0].collections
+    assert max(len(outline(area)) for area in areas) < 4_000
+
+
+def test_a_gap_stays_empty() -> None:
+    made = timeline({1: spans([("happy", 25), ("", 25), ("happy", 25)])}, frames=75)
+    areas = made.plot().axes[0].collections
+    covered = [np.ptp(outline(area)[:, 0]) for area in areas]
+    assert max(covered) == pytest.approx(1.0)
+
+
+def test_colours_differ_and_unknown_labels_have_one() -> None:
+    assert len(set(COLOURS.values())) == len(COLOURS)
+    assert rgb_of("sad") == (0x44, 0x77, 0xAA)
+    assert colour_of("bored") == colour_of("bored")
+    assert colour_of("bored").startswith("#")
