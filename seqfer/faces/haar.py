@@ -19,7 +19,7 @@ SIDE_OVER_BOX = 1.12
 HIGHER_BY = 0.14  # of the box's side
 SMALLEST_SHARE = 0.06  # of the frame's shorter side; smaller candidates are mostly texture
 SMALLEST_SIDE = 24  # pixels, what the cascade was trained on
-# Neighbouring hits that make a face sure: the count at which the score reaches 0.9.
+# The cascade's last stage gives a weight without bounds; at this one the score reaches 0.9.
 SURE_WEIGHT = 5.0
 
 

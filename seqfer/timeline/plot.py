@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from numpy.typing import NDArray
 
+from seqfer.files import printable
 from seqfer.timeline.colours import colour_of
 from seqfer.timeline.types import WHAT_IT_SAYS, Segment, Timeline
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 MOST_TRACKS = 12  # the ones with most faces; more panels cannot be read
 MOST_POINTS = 1500  # along the time axis; longer tracks are drawn as means over bins
+SHORTEST_S = 1e-3  # the time axis of a still, which has none
 WIDTH_IN, PANEL_IN, STRIP_IN = 11.0, 1.5, 0.32
 
 
@@ -30,8 +32,11 @@ def plot(timeline: Timeline) -> Figure:
     height = head_in + rows * (PANEL_IN + STRIP_IN + 0.3) + foot_in
     figure = Figure(figsize=(WIDTH_IN, height), dpi=120)
     left_out = len(timeline.tracks()) - len(shown)
-    title = f"{timeline.video.path.name}: expression timeline"
-    figure.suptitle(title, x=0.07, y=1 - 0.2 / height, ha="left", va="top", fontsize=13, fontweight="bold")
+    title = f"{printable(timeline.video.path)}: expression timeline"
+    # A name may hold what matplotlib would take for mathematics.
+    figure.suptitle(
+        title, parse_math=False, x=0.07, y=1 - 0.2 / height, ha="left", va="top", fontsize=13, fontweight="bold"
+    )
     names = list(timeline.label_set)
     figure.legend(
         handles=[Patch(color=colour_of(name), label=name) for name in names],
@@ -56,14 +61,17 @@ def plot(timeline: Timeline) -> Figure:
         bottom=foot_in / height,
         hspace=0.22,
     )
-    end_s = max(timeline.end_s, 1e-3)
+    end_s = timeline.end_s if timeline.end_s > 0 else SHORTEST_S
     segments = timeline.segments()
     for row in range(rows):
         panel = figure.add_subplot(grid[2 * row])
         strip = figure.add_subplot(grid[2 * row + 1], sharex=panel)
         if shown:
             track = shown[row]
-            _draw_probabilities(panel, timeline, track)
+            if timeline.end_s > 0:
+                _draw_probabilities(panel, timeline, track)
+            else:
+                _draw_still(panel, timeline, track)
             _draw_segments(strip, [s for s in segments if s.track_id == track], end_s)
             panel.set_ylabel(f"track {track}", fontsize=10)
         else:
@@ -75,6 +83,9 @@ def plot(timeline: Timeline) -> Figure:
         for axes in (panel, strip):
             for side in ("top", "right", "left"):
                 axes.spines[side].set_visible(side == "left" and axes is panel)
+        if timeline.end_s == 0:
+            strip.set_visible(False)
+            panel.set_xticks([])
         if row == rows - 1:
             strip.set_xlabel("time (s)", fontsize=9)
     return figure
@@ -93,6 +104,16 @@ def _draw_probabilities(axes: Axes, timeline: Timeline, track: int) -> None:
         times, values = _thinned(times, values, MOST_POINTS)
         colours = [colour_of(name) for name in timeline.label_set]
         axes.stackplot(times, values.T, colors=colours, linewidth=0, step="post" if len(times) < 40 else None)
+
+
+def _draw_still(axes: Axes, timeline: Timeline, track: int) -> None:
+    """A still has no time: its probabilities stand side by side over the panel's width."""
+    probabilities = timeline.probabilities[np.flatnonzero(timeline.track_id == track)[0]]
+    width = SHORTEST_S / len(probabilities)
+    for index, (name, share) in enumerate(zip(timeline.label_set, probabilities, strict=True)):
+        middle = (index + 0.5) * width
+        axes.bar(middle, share, 0.8 * width, color=colour_of(name))
+        axes.text(middle, min(share + 0.03, 0.88), f"{name} {share:.2f}", ha="center", fontsize=8)
 
 
 def _draw_segments(axes: Axes, segments: list[Segment], end_s: float) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -38,7 +39,9 @@ def save(
     formats: tuple[str, ...] = ("csv", "json"),
     overwrite: bool = False,
 ) -> None:
-    """Write a timeline's files and its picture `timeline.png`; all of them appear at once, or none.
+    """Write a timeline's files and its picture `timeline.png`.
+
+    A new folder appears with all of them at once; in an existing one each file is replaced as a whole.
 
     Args:
         timeline: what to write.
@@ -123,7 +126,10 @@ def write_files(timeline: Timeline, folder: Path, formats: tuple[str, ...]) -> N
             for key, value in to_document(timeline).items()
         )
         (folder / DOCUMENT).write_text("{\n" + ",\n".join(entries) + "\n}\n", encoding="utf-8")
-    timeline.plot().savefig(folder / PICTURE)
+    with warnings.catch_warnings():
+        # A name in a script that the font lacks shows as boxes; there is nothing to be done about it here.
+        warnings.filterwarnings("ignore", message="Glyph .* missing")
+        timeline.plot().savefig(folder / PICTURE)
 
 
 def to_document(timeline: Timeline) -> dict[str, Any]:

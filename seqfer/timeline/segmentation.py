@@ -18,8 +18,9 @@ def segment(timeline: Timeline, options: SegmentOptions) -> list[Segment]:
     found = []
     for track in timeline.tracks():
         rows = np.flatnonzero(timeline.track_id == track)
-        times = timeline.face_time_s()[rows]
-        for part in np.split(np.arange(len(rows)), np.flatnonzero(np.diff(times) > options.max_gap_s) + 1):
+        times, shown_until = timeline.face_time_s()[rows], ends[timeline.face_frame[rows]]
+        away = np.flatnonzero(times[1:] - shown_until[:-1] > options.max_gap_s) + 1
+        for part in np.split(np.arange(len(rows)), away):
             frames = timeline.face_frame[rows[part]]
             probabilities = timeline.probabilities[rows[part]]
             smoothed = smooth(probabilities, times[part], options.smoothing_s)

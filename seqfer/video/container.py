@@ -139,7 +139,8 @@ def open_container(path: Path) -> av.container.InputContainer:
     if path.stat().st_size == 0:
         raise VideoError(path, "is empty (zero bytes); copy or record it again")
     try:
-        return av.open(str(path))
+        # FFmpeg would take a relative name with a colon for an address.
+        return av.open(str(path.absolute()))
     except PermissionError as error:
         raise VideoError(path, "may not be read; check its permissions") from error
     except (av.FFmpegError, OSError) as error:

@@ -19,6 +19,9 @@ from seqfer.video.types import DecodeReport, Frame, Image, VideoInfo
 
 IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp"})
 DEFAULT_RATE = Fraction(25)
+SIZES_COMPARED = 16  # pictures of a folder whose headers tell whether it is one clip
+# What Pillow raises for files that it cannot read.
+READING_ERRORS = (UnidentifiedImageError, Pillow.DecompressionBombError, OSError, ValueError, SyntaxError)
 
 
 class PictureStream:
@@ -97,6 +100,8 @@ def read_image(path: Path) -> Image:
         raise VideoError(path, "is empty (zero bytes); copy it again")
     try:
         with Pillow.open(path) as stored:
+            if getattr(stored, "n_frames", 1) > 1:
+                raise VideoError(path, "holds several pictures; convert it to a GIF or a video")
             picture = ImageOps.exif_transpose(stored)
             if picture.mode.startswith(("I", "F")):
                 return _eight_bits(np.asarray(picture, np.float64))
@@ -104,7 +109,7 @@ def read_image(path: Path) -> Image:
                 layer = picture.convert("RGBA")
                 picture = Pillow.alpha_composite(Pillow.new("RGBA", layer.size, (0, 0, 0, 255)), layer)
             return np.array(picture.convert("RGB"))
-    except (UnidentifiedImageError, Pillow.DecompressionBombError, OSError, ValueError, SyntaxError) as error:
+    except READING_ERRORS as error:
         raise VideoError(path, "is not a readable picture: another format, damaged, or cut off") from error
 
 
@@ -112,10 +117,15 @@ def numbered_pictures(folder: Path) -> list[Path | None] | None:
     """The pictures of a folder in the order of their numbers, or None if they are not one numbered clip.
 
     They are one clip if every picture's name ends in a number, all names are alike before it, no number
-    occurs twice, and at most half of the series is missing (a folder of photos with numbers for names is no
-    clip). A missing number is a None in the list; a series that counts by tens misses none.
+    occurs twice, at most half of the series is missing, and a sample of them has one size (a folder of photos
+    with numbers for names is no clip). A missing number is a None in the list; a series that counts by tens
+    misses none.
     """
-    pictures = [file for file in folder.iterdir() if file.suffix.lower() in IMAGE_SUFFIXES]
+    pictures = [
+        file
+        for file in folder.iterdir()
+        if file.suffix.lower() in IMAGE_SUFFIXES and not file.name.startswith(".")
+    ]
     matches = [re.fullmatch(r"(.*?)(\d+)", file.stem) for file in pictures]
     if len(pictures) < 2 or len({match[1] if match else None for match in matches}) > 1 or not all(matches):
         return None
@@ -127,7 +137,18 @@ def numbered_pictures(folder: Path) -> list[Path | None] | None:
     series = range(numbers[0], numbers[-1] + 1, step)
     if len(series) > 2 * len(numbers) or any(number not in series for number in numbers):
         return None
-    return [by_number.get(number) for number in series]
+    sample = [by_number[number] for number in numbers[:: max(1, len(numbers) // SIZES_COMPARED)]]
+    sizes = {size for size in map(_stored_size, sample) if size is not None}
+    return [by_number.get(number) for number in series] if len(sizes) <= 1 else None
+
+
+def _stored_size(path: Path) -> tuple[int, int] | None:
+    """Width and height from a picture's header, None where it cannot be read."""
+    try:
+        with Pillow.open(path) as picture:
+            return picture.size
+    except READING_ERRORS:
+        return None
 
 
 def _eight_bits(grey: NDArray[np.float64]) -> Image:

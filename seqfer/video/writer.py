@@ -34,7 +34,7 @@ def write_video(
         OutputError: the file cannot be written.
     """
     try:
-        with write_whole(path) as partial, av.open(str(partial), "w", format="mp4") as output:
+        with write_whole(path) as partial, av.open(str(partial.absolute()), "w", format="mp4") as output:
             _write(output, frames, frame_rate, sound_of)
     except (OSError, av.FFmpegError) as error:
         raise OutputError(path, f"cannot be written ({error})") from error

@@ -1,0 +1,54 @@
+"""What every command shares: where it prints, and how an expected error ends it."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+
+out = Console(highlight=False, soft_wrap=True)
+err = Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+def error_line(error: Exception) -> None:
+    """One line on stderr for what went wrong."""
+    print("error: " + " ".join(str(error).split()), file=sys.stderr, flush=True)
+
+
+def remark_line(text: str) -> None:
+    """One line on stderr for what a user should know but need not act on."""
+    print("note: " + text, file=sys.stderr, flush=True)
+
+
+@contextmanager
+def progress(description: str) -> Iterator[Callable[[int, int | None], None]]:
+    """A bar on stderr with frames, speed and time left; nothing where that is no terminal.
+
+    Gives a function to call with the frames done and their expected total, None while it is not known.
+    """
+    if not err.is_terminal:
+        yield lambda done, total: None
+        return
+    from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
+    from rich.text import Text
+
+    class Speed(ProgressColumn):
+        def render(self, task: Task) -> Text:
+            return Text(f"{task.speed:.0f} frames/s" if task.speed else "", style="cyan")
+
+    columns = (
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        TextColumn("{task.completed:.0f}{task.fields[of]} frames"),
+        Speed(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=err, refresh_per_second=8) as bars:
+        bar = bars.add_task(description, total=None, of="")
+
+        def advance(done: int, total: int | None) -> None:
+            bars.update(bar, completed=done, total=total, of=f"/{total}" if total else "")
+
+        yield advance

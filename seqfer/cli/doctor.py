@@ -1,0 +1,25 @@
+"""`seqfer doctor`: versions, devices, decoders, detectors, and what is wrong with the environment."""
+
+from __future__ import annotations
+
+import typer
+
+from seqfer.cli.console import out
+
+
+def doctor() -> None:
+    """Check this machine: versions, devices, decoders, detectors, models, and what to mend."""
+    from seqfer.environment import examine
+
+    problems = 0
+    for finding in examine():
+        problems += finding.remedy is not None
+        mark = "[red]!![/red]" if finding.remedy else "[green]ok[/green]"
+        out.print(mark, end=" ")
+        out.print(f"{finding.subject:24s} {finding.state}", markup=False)
+        if finding.remedy:
+            out.print(f"   {'':24s} {finding.remedy}", markup=False)
+    if problems:
+        out.print(f"{problems} problem{'s' * (problems != 1)} found")
+        raise typer.Exit(1)
+    out.print("nothing is wrong")

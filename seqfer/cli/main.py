@@ -1,0 +1,59 @@
+"""The command `seqfer`: its subcommands, one file each, and how errors end it."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Annotated
+
+import typer
+
+from seqfer import __version__
+from seqfer.cli import annotate, demo, doctor, models
+from seqfer.cli.console import error_line
+from seqfer.errors import SeqferError
+
+app = typer.Typer(
+    name="seqfer",
+    help="Facial expression recognition in video: from a file to a per-frame expression timeline.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command()(annotate.annotate)
+app.command()(demo.demo)
+app.command()(models.models)
+app.command()(doctor.doctor)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"seqfer {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    pass
+
+
+def run() -> None:
+    """Run the command line; an expected error is one line on stderr and exit code 1."""
+    try:
+        app()
+    except SeqferError as error:
+        error_line(error)
+        sys.exit(1)
+    except BrokenPipeError:
+        # Whoever read the output has left; there is nobody to tell.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    run()

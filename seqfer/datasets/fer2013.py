@@ -1,0 +1,163 @@
+"""FER-2013 (Goodfellow et al., 2013): 35,887 grey 48x48 faces with seven expressions and an official split.
+
+Read as users have it: Kaggle's `fer2013.csv`, class folders under `train/`, `validation/` and `test/`, or a
+zip of those folders.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import zipfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from seqfer.errors import DatasetError, OptionError
+from seqfer.labels import FER7
+
+SIZE = 48
+SPLITS = ("train", "validation", "test")
+# The contest's names for them, in the same order.
+USAGES = {"Training": "train", "PublicTest": "validation", "PrivateTest": "test"}
+
+
+@dataclass(frozen=True)
+class StillSet:
+    """Labelled grey stills of one split.
+
+    Attributes:
+        images: (N, 48, 48) uint8.
+        labels: (N,) int64, positions in `seqfer.labels.FER7`.
+    """
+
+    images: NDArray[np.uint8]
+    labels: NDArray[np.int64]
+
+    def __post_init__(self) -> None:
+        if self.images.ndim != 3 or self.images.shape[1:] != (SIZE, SIZE) or self.images.dtype != np.uint8:
+            raise ValueError(f"images must be (N, 48, 48) uint8, not {self.images.shape} {self.images.dtype}")
+        if self.labels.shape != self.images.shape[:1]:
+            raise ValueError(f"{len(self.images)} images but {len(self.labels)} labels")
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def __repr__(self) -> str:
+        return f"StillSet(n={len(self)})"
+
+    def keys(self) -> NDArray[np.str_]:
+        """(N,) digest of each image's pixels; equal images have equal keys."""
+        return np.array([hashlib.blake2b(image.tobytes(), digest_size=16).hexdigest() for image in self.images])
+
+    def select(self, chosen: NDArray[np.bool_]) -> StillSet:
+        """The stills where `chosen`, (N,) bool, is true."""
+        return StillSet(self.images[chosen], self.labels[chosen])
+
+    def sha256(self) -> str:
+        """Digest of all pixels and labels in order: names the data that a model was trained on."""
+        digest = hashlib.sha256(self.images.tobytes())
+        digest.update(self.labels.astype("<i8").tobytes())
+        return digest.hexdigest()
+
+
+def load_fer2013(path: str | Path) -> dict[str, StillSet]:
+    """All stills by split ("train", "validation", "test"), in a fixed order within each.
+
+    Args:
+        path: `fer2013.csv`, the folder that holds the split folders, or a zip of it.
+
+    Raises:
+        DatasetError: the path has none of these layouts, or an image in it cannot be read.
+    """
+    path = Path(path)
+    if not path.exists():
+        raise DatasetError(path, "no such file or folder; give fer2013.csv, a folder with train/, or a zip of it")
+    if path.is_dir():
+        rows = _read_folder(path)
+    elif path.suffix.lower() == ".zip":
+        rows = _read_zip(path)
+    elif path.suffix.lower() == ".csv":
+        rows = _read_csv(path)
+    else:
+        raise DatasetError(path, "is neither a .csv, a .zip nor a folder")
+    images: dict[str, list[NDArray[np.uint8]]] = {split: [] for split in SPLITS}
+    labels: dict[str, list[int]] = {split: [] for split in SPLITS}
+    for split, label, image in rows:
+        images[split].append(image)
+        labels[split].append(label)
+    for split in SPLITS:
+        if not images[split]:
+            raise DatasetError(path, f"holds no {split} images; FER-2013 has train/, validation/ and test/")
+    return {split: StillSet(np.stack(images[split]), np.array(labels[split], np.int64)) for split in SPLITS}
+
+
+def without_repeats(train: StillSet, *held_out: StillSet) -> StillSet:
+    """The training stills whose pixels are in none of the held-out sets.
+
+    FER-2013 repeats 288 PrivateTest and 280 PublicTest images in its Training split, byte for byte.
+    """
+    seen = np.concatenate([held.keys() for held in held_out])
+    return train.select(~np.isin(train.keys(), seen))
+
+
+def _read_folder(root: Path) -> Iterator[tuple[str, int, NDArray[np.uint8]]]:
+    for file in sorted(root.glob("*/*/*")):
+        place = _split_and_label(PurePosixPath(*file.relative_to(root).parts))
+        if place:
+            yield *place, _decode(file.read_bytes(), file)
+
+
+def _read_zip(path: Path) -> Iterator[tuple[str, int, NDArray[np.uint8]]]:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            for name in sorted(archive.namelist()):
+                place = _split_and_label(PurePosixPath(name))
+                if place:
+                    yield *place, _decode(archive.read(name), path / name)
+    except zipfile.BadZipFile as error:
+        raise DatasetError(path, "is not a readable zip file") from error
+
+
+def _read_csv(path: Path) -> Iterator[tuple[str, int, NDArray[np.uint8]]]:
+    with path.open(newline="") as file:
+        reader = csv.DictReader(file)
+        if not {"emotion", "pixels", "Usage"} <= set(reader.fieldnames or ()):
+            raise DatasetError(path, "lacks the columns emotion, pixels and Usage")
+        for number, row in enumerate(reader, start=2):
+            try:
+                # The file's emotion codes 0-6 are FER7's own order.
+                label, split = int(row["emotion"]), USAGES[row["Usage"]]
+                image = np.array(row["pixels"].split(), np.uint8).reshape(SIZE, SIZE)
+                FER7.names[label]
+            except (KeyError, ValueError, IndexError, OverflowError) as error:
+                raise DatasetError(path, f"line {number} is malformed ({error})") from error
+            yield split, label, image
+
+
+def _split_and_label(path: PurePosixPath) -> tuple[str, int] | None:
+    """Where an image of a class-folder layout belongs, or None for a file that is no such image."""
+    if len(path.parts) < 3 or path.suffix.lower() not in (".jpg", ".jpeg", ".png"):
+        return None
+    folder, expression, name = path.parts[-3:]
+    # Some copies merge both test splits under test/; the file's own prefix then tells them apart.
+    split = USAGES.get(name.split("_")[0], folder)
+    if split not in SPLITS:
+        return None
+    try:
+        return split, FER7.index(expression)
+    except OptionError:
+        return None
+
+
+def _decode(data: bytes, path: Path) -> NDArray[np.uint8]:
+    image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_GRAYSCALE) if data else None
+    if image is None:
+        raise DatasetError(path, "is not a readable image")
+    if image.shape != (SIZE, SIZE):
+        raise DatasetError(path, f"is {image.shape[1]}x{image.shape[0]}, not 48x48 pixels")
+    return np.asarray(image, np.uint8)

@@ -1,0 +1,146 @@
+"""Temporal heads: a sequence of frame embeddings in, expression logits per frame and per clip out.
+
+`HEADS` is the registry. A head maps padded embeddings (B, T, D) and lengths (B,) to a `SequenceOutput`;
+what stands behind a clip's length has no influence on it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
+
+from seqfer.errors import ModelError
+
+
+@dataclass(frozen=True)
+class SequenceOutput:
+    """What a sequence model says of a padded batch of clips; padded frames hold zeros.
+
+    Attributes:
+        frame_logits: (B, T, K) float.
+        clip_logits: (B, K) float.
+        attention: (B, T) float, each row sums to 1 over the clip's own frames.
+    """
+
+    frame_logits: Tensor
+    clip_logits: Tensor
+    attention: Tensor
+
+    def __post_init__(self) -> None:
+        batch, frames, labels = self.frame_logits.shape
+        if self.clip_logits.shape != (batch, labels) or self.attention.shape != (batch, frames):
+            raise ValueError(f"shapes do not fit: {self!r}")
+
+    def __repr__(self) -> str:
+        shapes = ", ".join(f"{name} {tuple(value.shape)}" for name, value in vars(self).items())
+        return f"SequenceOutput({shapes})"
+
+
+class MeanHead(nn.Module):
+    """No memory: each frame is classified alone, a clip by the mean of its embeddings."""
+
+    def __init__(self, embedding_dim: int, labels: int, dropout: float = 0.0) -> None:
+        """
+        Args:
+            embedding_dim: D.
+            labels: K.
+            dropout: share of embedding entries dropped in training.
+        """
+        super().__init__()
+        self.dropout = nn.Dropout(dropout)
+        self.frame = nn.Linear(embedding_dim, labels)
+
+    def forward(self, embeddings: Tensor, lengths: Tensor) -> SequenceOutput:
+        lengths = lengths.to(embeddings.device)
+        mask = frame_mask(lengths, embeddings.shape[1])  # (B, T)
+        embeddings = self.dropout(embeddings) * mask[:, :, None]
+        attention = mask / lengths[:, None].to(embeddings)
+        return SequenceOutput(
+            self.frame(embeddings) * mask[:, :, None],
+            self.frame(embeddings.sum(1) / lengths[:, None].to(embeddings)),
+            attention,
+        )
+
+
+class BiLSTMHead(nn.Module):
+    """A bidirectional LSTM that corrects the frame-wise reading by what came before and after.
+
+    Frame logits are the sum of two readings: a linear one of the frame's own embedding, and a linear one of
+    the LSTM's context. Clip logits are the same sum over attention-pooled embeddings and contexts. The
+    context's part starts at zero, so that an untrained head reads like `MeanHead`, and a clip of one frame
+    stays close to what the frame alone says.
+
+    Sources: Graves & Schmidhuber, Neural Networks 18, 2005 (BiLSTM); Yang et al., NAACL 2016 (attention).
+    """
+
+    def __init__(
+        self, embedding_dim: int, labels: int, width: int = 64, layers: int = 1, dropout: float = 0.0
+    ) -> None:
+        """
+        Args:
+            embedding_dim: D.
+            labels: K.
+            width: LSTM units in each direction.
+            layers: LSTM layers.
+            dropout: share of embedding and context entries dropped in training.
+        """
+        super().__init__()
+        self.dropout = nn.Dropout(dropout)
+        self.frame = nn.Linear(embedding_dim, labels)
+        self.norm = nn.LayerNorm(embedding_dim)
+        self.lstm = nn.LSTM(embedding_dim, width, layers, batch_first=True, bidirectional=True)
+        self.context = nn.Linear(2 * width, labels, bias=False)
+        attention = nn.Linear(width, 1, bias=False)
+        self.score = nn.Sequential(nn.Linear(2 * width, width), nn.Tanh(), attention)
+        nn.init.zeros_(self.context.weight)
+        nn.init.zeros_(attention.weight)
+
+    def forward(self, embeddings: Tensor, lengths: Tensor) -> SequenceOutput:
+        frames = embeddings.shape[1]
+        mask = frame_mask(lengths.to(embeddings.device), frames)  # (B, T)
+        packed = pack_padded_sequence(self.norm(embeddings), lengths.cpu(), batch_first=True, enforce_sorted=False)
+        context, _ = pad_packed_sequence(self.lstm(packed)[0], batch_first=True, total_length=frames)
+        context = self.dropout(context)  # (B, T, 2 * width)
+        embeddings = self.dropout(embeddings) * mask[:, :, None]
+        scores = self.score(context).squeeze(2).masked_fill(~mask, float("-inf"))
+        attention = torch.softmax(scores, dim=1)
+        pooled_embedding = (attention[:, None] @ embeddings).squeeze(1)
+        pooled_context = (attention[:, None] @ context).squeeze(1)
+        return SequenceOutput(
+            (self.frame(embeddings) + self.context(context)) * mask[:, :, None],
+            self.frame(pooled_embedding) + self.context(pooled_context),
+            attention,
+        )
+
+
+HEADS: dict[str, type[nn.Module]] = {"mean": MeanHead, "bilstm": BiLSTMHead}
+
+
+def build_head(name: str, embedding_dim: int, labels: int, settings: dict[str, Any]) -> nn.Module:
+    """A new head of a registered kind.
+
+    Args:
+        name: in `HEADS`.
+        embedding_dim: D.
+        labels: K.
+        settings: its other arguments.
+
+    Raises:
+        ModelError: the name or a setting is unknown.
+    """
+    if name not in HEADS:
+        raise ModelError(f"unknown head {name!r}; known: {', '.join(HEADS)}")
+    try:
+        return HEADS[name](embedding_dim, labels, **settings)
+    except (TypeError, ValueError, IndexError, RuntimeError) as error:
+        # What a layer says of a size that it cannot have, in whichever way it says it.
+        raise ModelError(f"head {name!r}: {error}") from error
+
+
+def frame_mask(lengths: Tensor, frames: int) -> Tensor:
+    """(B, `frames`) bool: which frames of a padded batch are a clip's own."""
+    return torch.arange(frames, device=lengths.device)[None] < lengths[:, None]

@@ -1,0 +1,266 @@
+"""Training a temporal head on clips made from stills, over an encoder that stays as it is.
+
+As the encoder's loop, this one is a generator that yields reports, keeps its whole state in the run's folder,
+and goes on where it was stopped.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field, replace
+from math import cos, pi
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from seqfer.datasets.fer2013 import StillSet
+from seqfer.errors import ModelError, OptionError
+from seqfer.models.checkpoint import Provenance, save_checkpoint
+from seqfer.models.classifier import SequenceClassifier
+from seqfer.models.heads import BiLSTMHead, MeanHead, SequenceOutput
+from seqfer.models.inference import Predictor
+from seqfer.training.clips import Clips, ClipStyle, make_clips
+from seqfer.training.state import RunState, digest_of
+
+STATE = "state.pt"
+ENCODED_AT_ONCE = 256  # frames
+
+
+@dataclass(frozen=True)
+class HeadRecipe:
+    """How a head is trained.
+
+    Attributes:
+        steps: of the optimiser.
+        frames_per_step: about how many frames a step's clips have together.
+        longest: frames of the longest clips, no less than a window of `seqfer.models.inference` holds; lengths
+            are drawn so that each doubling is equally likely.
+        peak_rate: learning rate at the start, from where it falls by half a cosine.
+        dropout: in the head.
+        report_every: steps between validations.
+        validation_clips: clips made from validation stills, once, of `longest` frames.
+        seed: of everything random.
+        style: what the clips are made like.
+    """
+
+    steps: int = 800
+    frames_per_step: int = 2048
+    longest: int = 100
+    peak_rate: float = 2e-3
+    dropout: float = 0.3
+    report_every: int = 50
+    validation_clips: int = 800
+    seed: int = 0
+    style: ClipStyle = field(default_factory=ClipStyle)
+
+    def __post_init__(self) -> None:
+        if self.steps < 1 or self.report_every < 1 or self.longest < 2:
+            raise OptionError("steps and report_every must be at least 1, longest at least 2")
+
+
+@dataclass(frozen=True)
+class ClipFigures:
+    """How a head reads clips, beside the mean of what the encoder reads in each frame alone.
+
+    Attributes:
+        clip_accuracy: of steady clips, by the head's clip logits.
+        clip_accuracy_of_means: of the same clips, by the mean of the frame probabilities.
+        frame_accuracy: of frames that show one still alone, in all clips, by the head's frame logits.
+        frame_accuracy_alone: of the same frames, each read alone.
+        changes_per_s: changes of the leading label per second, by the head.
+        changes_per_s_alone: the same, each frame read alone.
+        clips: steady clips counted.
+        frames: frames counted.
+    """
+
+    clip_accuracy: float
+    clip_accuracy_of_means: float
+    frame_accuracy: float
+    frame_accuracy_alone: float
+    changes_per_s: float
+    changes_per_s_alone: float
+    clips: int
+    frames: int
+
+
+@dataclass(frozen=True)
+class StepReport:
+    """What the steps since the last report brought."""
+
+    step: int
+    loss: float
+    validation: ClipFigures
+    best: bool
+    seconds: float
+
+
+def with_head(model: SequenceClassifier, head: str, **settings: Any) -> SequenceClassifier:
+    """A model with the same encoder and a new head, which at first reads each frame as the old one does.
+
+    Raises:
+        ModelError: the model's own head has a memory.
+    """
+    if not isinstance(model.head, MeanHead):
+        raise ModelError("the encoder's model must read each frame alone (head 'mean')")
+    changed = SequenceClassifier(replace(model.architecture, head=head, head_settings=settings))
+    changed.encoder.load_state_dict(model.encoder.state_dict())
+    frame = changed.head.get_submodule("frame")
+    frame.load_state_dict(model.head.frame.state_dict())
+    return changed
+
+
+def train_head(
+    model: SequenceClassifier,
+    train: StillSet,
+    validation: StillSet,
+    recipe: HeadRecipe,
+    run: Path,
+    device: torch.device,
+    provenance: dict[str, Any],
+) -> Iterator[StepReport]:
+    """Train a BiLSTM head until the recipe's last step, from wherever `run` stands; `run/best` is chosen.
+
+    The encoder and the head's reading of single frames stay as they are.
+
+    Args:
+        model: of `with_head`; its head is trained in place.
+        train: stills to make clips from.
+        validation: stills whose clips choose the best step, by clip accuracy plus frame accuracy.
+        recipe: how.
+        run: folder of the run; holds `state.pt` after each report and the checkpoint `best`.
+        device: where to compute.
+        provenance: goes into the checkpoint's training record, beside the recipe.
+
+    Raises:
+        ModelError: the head is no BiLSTM, or the run was begun with another recipe, data or encoder.
+    """
+    head = model.head
+    if not isinstance(head, BiLSTMHead):
+        raise ModelError("only the head 'bilstm' is trained on clips")
+    predictor = Predictor(model, device)
+    head.to(device)
+    head.dropout.p = recipe.dropout
+    head.frame.requires_grad_(False)
+    labels = len(model.architecture.labels)
+    optimizer = torch.optim.Adam([p for p in head.parameters() if p.requires_grad], recipe.peak_rate)
+    scheduler = torch.optim.lr_scheduler.LambdaLR(
+        optimizer, lambda step: 0.5 + 0.5 * cos(pi * min(1.0, step / recipe.steps))
+    )
+    origin = {"recipe": asdict(recipe), "data": train.sha256(), "encoder": digest_of(model.encoder)}
+    state = RunState(run / STATE, origin, head=head, optimizer=optimizer, scheduler=scheduler)
+    done, best = state.restore()
+    held_out = validation_clips(predictor, validation, recipe.validation_clips, recipe.longest, recipe.style)
+    loss_sum, start = 0.0, perf_counter()
+    for step in range(done, recipe.steps):
+        generator = torch.Generator().manual_seed(recipe.seed * 1_000_003 + step)
+        torch.manual_seed(recipe.seed * 1_000_003 + step)
+        head.train()
+        length = round(recipe.longest ** float(torch.rand((), generator=generator)))
+        count = max(1, recipe.frames_per_step // length)
+        chosen = torch.randint(len(train), (count,), generator=generator)
+        clips = make_clips(train, chosen, length, labels, recipe.style, generator)
+        output: SequenceOutput = head(encode_clips(predictor, clips).to(device), torch.full((count,), length))
+        loss = _loss(output, clips)
+        optimizer.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        nn.utils.clip_grad_norm_(head.parameters(), 1.0)
+        optimizer.step()
+        scheduler.step()
+        loss_sum += float(loss.detach())
+        if (step + 1) % recipe.report_every == 0 or step + 1 == recipe.steps:
+            head.eval()
+            figures = measure_head(head, held_out, model.architecture.frame_rate)
+            merit = figures.clip_accuracy + figures.frame_accuracy
+            is_best = merit > best
+            best = max(best, merit)
+            if is_best:
+                record = {**provenance, "head_recipe": asdict(recipe), "chosen_step": step + 1}
+                save_checkpoint(run / "best", model, Provenance(training=record), torch.float16)
+            state.save(step + 1, best)
+            steps = (step % recipe.report_every) + 1
+            yield StepReport(step + 1, loss_sum / steps, figures, is_best, perf_counter() - start)
+            loss_sum, start = 0.0, perf_counter()
+
+
+@dataclass(frozen=True)
+class EncodedClips:
+    """Clips as an encoder sees them, with what they show."""
+
+    embeddings: Tensor  # (B, T, D)
+    targets: Tensor  # (B, T, K)
+    pure: Tensor  # (B, T)
+    steady: Tensor  # (B,)
+
+
+def validation_clips(
+    predictor: Predictor, stills: StillSet, count: int, frames: int, style: ClipStyle, seed: int = 12345
+) -> EncodedClips:
+    """Clips of held-out stills, the same ones whenever they are made; at most one begins with each still."""
+    generator = torch.Generator().manual_seed(seed)
+    order = torch.randperm(len(stills), generator=generator)[:count]
+    labels = len(predictor.architecture.labels)
+    parts = []
+    for chosen in torch.split(order, 32):
+        clips = make_clips(stills, chosen, frames, labels, style, generator)
+        parts.append(EncodedClips(encode_clips(predictor, clips), clips.targets, clips.pure, clips.steady))
+    columns = ("embeddings", "targets", "pure", "steady")
+    return EncodedClips(*(torch.cat([getattr(part, column) for part in parts]) for column in columns))
+
+
+def encode_clips(predictor: Predictor, clips: Clips) -> Tensor:
+    """Embeddings (B, T, D) float32 of clips."""
+    count, length = clips.frames.shape[:2]
+    frames = clips.frames.reshape(count * length, *clips.frames.shape[2:], 1)
+    encoded = [
+        predictor.encode(frames[first : first + ENCODED_AT_ONCE])
+        for first in range(0, len(frames), ENCODED_AT_ONCE)
+    ]
+    return torch.from_numpy(np.concatenate(encoded)).float().reshape(count, length, -1)
+
+
+@torch.inference_mode()
+def measure_head(head: BiLSTMHead, clips: EncodedClips, frame_rate: float) -> ClipFigures:
+    """A head's figures on clips, beside those of its own frame-wise reading."""
+    device = head.frame.weight.device
+    truth = clips.targets.argmax(2)
+    alone_parts, clip_parts, frame_parts = [], [], []
+    for embeddings in torch.split(clips.embeddings, 64):
+        lengths = torch.full((len(embeddings),), embeddings.shape[1])
+        output: SequenceOutput = head(embeddings.to(device), lengths)
+        alone_parts.append(head.frame(embeddings.to(device)).softmax(2).cpu())
+        clip_parts.append(output.clip_logits.argmax(1).cpu())
+        frame_parts.append(output.frame_logits.argmax(2).cpu())
+    alone, clip, frame = torch.cat(alone_parts), torch.cat(clip_parts), torch.cat(frame_parts)
+    steady, pure = clips.steady, clips.pure
+    seconds = truth.numel() / frame_rate
+
+    def share(hits: Tensor) -> float:
+        return float(hits.float().mean())
+
+    def changes(labels: Tensor) -> float:
+        return float((labels[:, 1:] != labels[:, :-1]).sum()) / seconds
+
+    return ClipFigures(
+        clip_accuracy=share(clip[steady] == truth[steady, 0]),
+        clip_accuracy_of_means=share(alone[steady].mean(1).argmax(1) == truth[steady, 0]),
+        frame_accuracy=share(frame[pure] == truth[pure]),
+        frame_accuracy_alone=share(alone.argmax(2)[pure] == truth[pure]),
+        changes_per_s=changes(frame),
+        changes_per_s_alone=changes(alone.argmax(2)),
+        clips=int(steady.sum()),
+        frames=int(pure.sum()),
+    )
+
+
+def _loss(output: SequenceOutput, clips: Clips) -> Tensor:
+    """Cross-entropy of every frame, and of the steady clips as a whole."""
+    targets = clips.targets.to(output.frame_logits.device)
+    frames = nn.functional.cross_entropy(output.frame_logits.flatten(0, 1), targets.flatten(0, 1))
+    steady = clips.steady.to(targets.device)
+    if not bool(steady.any()):
+        return frames
+    return frames + nn.functional.cross_entropy(output.clip_logits[steady], targets[steady, 0])

@@ -1,0 +1,244 @@
+"""`seqfer annotate` from outside: what it writes, what it says, how it ends."""
+
+from __future__ import annotations
+
+import csv
+import json
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from seqfer.models.bundled import model_folder
+from tests.end_to_end.commands import seqfer
+from tests.media import write_clip
+
+CLIP = [k / 25 for k in range(30)]
+
+
+def names(folder: Path) -> set[str]:
+    return {file.name for file in folder.iterdir()}
+
+
+def test_one_video_to_all_its_files(demo_clip: Path, tmp_path: Path) -> None:
+    done = seqfer("annotate", demo_clip, "--overlay", "--format", "csv,json,parquet", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    assert done.stdout.startswith("demo.mp4: 275 frames, 1 track, ")
+    assert len(done.stdout.splitlines()) == 1
+    folder = tmp_path / "seqfer-out" / "demo"
+    assert names(folder) == {
+        *("frames.csv", "segments.csv", "timeline.json", "timeline.png", "overlay.mp4"),
+        *("frames.parquet", "segments.parquet"),
+    }
+    table = pd.read_csv(folder / "frames.csv")
+    assert len(table) == 275
+    assert (table.track_id == 1).all()
+    assert table.time_s.is_monotonic_increasing
+    segments = pd.read_csv(folder / "segments.csv")
+    assert list(segments.columns) == ["track_id", "label", "start_s", "end_s", "mean_probability"]
+    assert "happy" in set(segments.label)
+    document = json.loads((folder / "timeline.json").read_text())
+    assert document["model"]["name"] == "compact"
+
+
+def test_several_videos_one_of_them_bad(demo_clip: Path, tmp_path: Path) -> None:
+    good = write_clip(tmp_path / "good.mp4", CLIP)
+    (tmp_path / "bad.mp4").write_text("no video")
+    done = seqfer("annotate", "missing.mp4", "bad.mp4", good, "-o", "out", cwd=tmp_path)
+    assert done.returncode == 1
+    errors = done.stderr.splitlines()
+    assert [line.split(":")[0] for line in errors] == ["error", "error"]
+    assert "missing.mp4: no such file" in errors[0]
+    assert "bad.mp4: is not a video" in errors[1]
+    assert "Traceback" not in done.stderr + done.stdout
+    assert names(tmp_path / "out") == {"good"}
+    assert "1 of 3 videos annotated without a problem" in done.stdout
+    closing = done.stdout[done.stdout.index("1 of 3") :]
+    assert "missing.mp4" in closing
+    assert "bad.mp4" in closing
+
+
+def test_a_folder_of_videos(tmp_path: Path) -> None:
+    for name in ("s1/a.mp4", "s2/a.mp4", "s2/b.mkv"):
+        (tmp_path / "data" / name).parent.mkdir(parents=True, exist_ok=True)
+        write_clip(tmp_path / "data" / name, CLIP[:5])
+    done = seqfer("annotate", "data", "-o", "out", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    found = {str(path.parent.relative_to(tmp_path / "out")) for path in (tmp_path / "out").rglob("frames.csv")}
+    assert found == {"s1/a", "s2/a", "b"}
+
+
+def test_results_inside_the_folder_are_not_annotated_again(tmp_path: Path) -> None:
+    write_clip(tmp_path / "a.mp4", CLIP[:5])
+    for _ in range(2):
+        done = seqfer("annotate", ".", "--overlay", "--overwrite", cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
+    assert names(tmp_path / "seqfer-out") == {"a"}
+
+
+def test_no_face_is_a_plain_remark(tmp_path: Path) -> None:
+    write_clip(tmp_path / "clip.mp4", CLIP)
+    done = seqfer("annotate", "clip.mp4", cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "clip.mp4: 30 frames, no face found" in done.stdout
+    with (tmp_path / "seqfer-out" / "clip" / "frames.csv").open(newline="") as file:
+        assert [row["label"] for row in csv.DictReader(file)] == [""] * 30
+
+
+def cut_off(folder: Path) -> Path:
+    path = write_clip(folder / "cut.mp4", CLIP)
+    path.write_bytes(path.read_bytes()[: path.stat().st_size * 6 // 10])
+    return path
+
+
+def sound_only(folder: Path) -> Path:
+    import wave
+
+    path = folder / "sound.wav"
+    with wave.open(str(path), "wb") as sound:
+        sound.setparams((1, 2, 8000, 0, "NONE", "not compressed"))
+        sound.writeframes(bytes(8000))
+    return path
+
+
+def file_with(name: str, content: bytes) -> Callable[[Path], Path]:
+    def make(folder: Path) -> Path:
+        (folder / name).write_bytes(content)
+        return folder / name
+
+    return make
+
+
+def empty_folder(folder: Path) -> Path:
+    (folder / "nothing").mkdir()
+    return folder / "nothing"
+
+
+@pytest.mark.parametrize(
+    ("make", "problem"),
+    [
+        (lambda folder: folder / "missing.mp4", "no such file or folder"),
+        (file_with("zero.mp4", b""), "is empty (zero bytes)"),
+        (sound_only, "holds no video"),
+        (file_with("text.mp4", b"hello\n" * 100), "is not a video that FFmpeg can read"),
+        (cut_off, "is not a video that FFmpeg can read"),
+        (file_with("bad.png", b"no picture"), "is not a readable picture"),
+        (empty_folder, "holds no video"),
+    ],
+    ids=["missing", "zero bytes", "sound only", "text", "cut off", "picture", "empty folder"],
+)
+def test_bad_input_is_one_line(make: Callable[[Path], Path], problem: str, tmp_path: Path) -> None:
+    path = make(tmp_path)
+    done = seqfer("annotate", path, "-o", "out", cwd=tmp_path)
+    assert done.returncode == 1
+    assert len(done.stderr.splitlines()) == 1
+    assert done.stderr.startswith(f"error: {path}: ")
+    assert problem in done.stderr
+    assert not (tmp_path / "out").exists() or names(tmp_path / "out") == set()
+
+
+@pytest.mark.parametrize(
+    ("options", "problem"),
+    [
+        (["--model", "compat"], "unknown model 'compat'; did you mean 'compact'? known: compact"),
+        (["--model", "nowhere/model"], "nowhere/model: no such model folder"),
+        (["--detector", "yolo"], "unknown detector 'yolo'; known: mediapipe, haar"),
+        (["--device", "tpu"], "unknown device 'tpu'; known: auto, cpu, cuda, mps"),
+        (["--format", "xlsx"], "unknown format 'xlsx'; known: csv, json, parquet"),
+        (["--every", "0"], "every must be at least 1"),
+        (["--onset", "0.2"], "0 <= offset <= onset <= 1 must hold"),
+        (["-o", "clip.mp4/out"], "cannot be written"),
+        (["-o", "clip.mp4"], "cannot be written"),
+    ],
+)
+def test_bad_options_are_one_line(options: list[str], problem: str, tmp_path: Path) -> None:
+    write_clip(tmp_path / "clip.mp4", CLIP)
+    done = seqfer("annotate", "clip.mp4", *options, cwd=tmp_path)
+    assert done.returncode == 1
+    assert len(done.stderr.splitlines()) == 1, done.stderr
+    assert done.stderr.startswith("error: ")
+    assert problem in done.stderr
+    assert names(tmp_path) == {"clip.mp4"}
+
+
+def broken_model(tmp_path: Path, damage: Callable[[Path], object]) -> Path:
+    import shutil
+
+    folder = tmp_path / "model"
+    shutil.copytree(model_folder("compact"), folder)
+    damage(folder)
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("damage", "problem"),
+    [
+        (lambda f: (f / "model.json").unlink(), "model.json: missing"),
+        (lambda f: (f / "model.safetensors").unlink(), "model.safetensors: missing"),
+        (lambda f: (f / "model.json").write_text("{"), "is not JSON"),
+        (lambda f: (f / "model.safetensors").write_bytes(b"x"), "SHA-256 differs"),
+    ],
+)
+def test_a_broken_model_is_one_line(damage: Callable[[Path], object], problem: str, tmp_path: Path) -> None:
+    write_clip(tmp_path / "clip.mp4", CLIP)
+    done = seqfer("annotate", "clip.mp4", "--model", broken_model(tmp_path, damage), cwd=tmp_path)
+    assert done.returncode == 1
+    assert len(done.stderr.splitlines()) == 1
+    assert problem in done.stderr
+
+
+def test_results_are_not_overwritten_unless_told(tmp_path: Path) -> None:
+    write_clip(tmp_path / "clip.mp4", CLIP)
+    assert seqfer("annotate", "clip.mp4", cwd=tmp_path).returncode == 0
+    frames = tmp_path / "seqfer-out" / "clip" / "frames.csv"
+    before = frames.stat().st_mtime_ns
+    again = seqfer("annotate", "clip.mp4", cwd=tmp_path)
+    assert again.returncode == 1
+    assert again.stderr.count("\n") == 1
+    assert "exists already; use --overwrite" in again.stderr
+    assert frames.stat().st_mtime_ns == before
+    told = seqfer("annotate", "clip.mp4", "--overwrite", "--every", "2", cwd=tmp_path)
+    assert told.returncode == 0
+    assert len(frames.read_text().splitlines()) == 16
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no SIGKILL")
+@pytest.mark.parametrize("delay_s", [0.0, 0.6])
+def test_a_killed_run_leaves_nothing_under_a_final_name(demo_clip: Path, tmp_path: Path, delay_s: float) -> None:
+    finished = write_clip(tmp_path / "a.mp4", CLIP)
+    command = [sys.executable, "-m", "seqfer.cli.main", "annotate", str(finished), str(demo_clip), "--overlay"]
+    process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    assert process.stdout is not None
+    assert process.stdout.readline().startswith("a.mp4")  # the first video is done, the second begins
+    time.sleep(delay_s)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    process.stdout.close()
+    visible = {name for name in names(tmp_path / "seqfer-out") if not name.startswith(".")}
+    assert visible == {"a"}
+    again = seqfer("annotate", demo_clip, "--every", "10", cwd=tmp_path)
+    assert again.returncode == 0, again.stderr
+    assert names(tmp_path / "seqfer-out") == {"a", "demo"}
+
+
+def test_damaged_and_cut_off_files(tmp_path: Path, shared_videos: Path) -> None:
+    damaged = shared_videos / "broken" / "decord_corrupted.mp4"
+    done = seqfer("annotate", damaged, "-o", "out", cwd=tmp_path)
+    assert done.returncode == 0
+    assert "1 frame did not decode" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+    whole = (shared_videos / "pyfeat" / "WolfgangLanger_Pexels.mp4").read_bytes()
+    (tmp_path / "cut.mp4").write_bytes(whole[: len(whole) // 4])
+    done = seqfer("annotate", "cut.mp4", "-o", "out", cwd=tmp_path)
+    assert done.returncode == 1
+    assert len(done.stderr.splitlines()) == 1
+    assert "cut.mp4: is cut off; " in done.stderr
+    rows = len((tmp_path / "out" / "cut" / "frames.csv").read_text().splitlines()) - 1
+    assert f"{rows} of 472 frames" in done.stderr
+    assert rows > 50

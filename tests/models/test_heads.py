@@ -1,0 +1,88 @@
+"""The contract of every head, and what the BiLSTM promises beyond it."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from seqfer.errors import ModelError
+from seqfer.models.heads import HEADS, BiLSTMHead, MeanHead, SequenceOutput, build_head
+
+DIM, LABELS = 16, 7
+LENGTHS = torch.tensor([9, 1, 4])
+
+
+@pytest.fixture(params=HEADS)
+def head(request: pytest.FixtureRequest) -> torch.nn.Module:
+    torch.manual_seed(0)
+    made = build_head(request.param, DIM, LABELS, {}).eval()
+    for parameter in made.parameters():  # the BiLSTM's context starts at zero, where it would prove nothing
+        torch.nn.init.normal_(parameter, std=0.8)
+    return made
+
+
+def batch() -> torch.Tensor:
+    return torch.randn(3, 9, DIM, generator=torch.Generator().manual_seed(1))
+
+
+def test_shapes_and_padding(head: torch.nn.Module) -> None:
+    output: SequenceOutput = head(batch(), LENGTHS)
+    assert output.frame_logits.shape == (3, 9, LABELS)
+    assert output.clip_logits.shape == (3, LABELS)
+    assert torch.allclose(output.attention.sum(1), torch.ones(3))
+    for row, length in enumerate(LENGTHS):
+        assert (output.frame_logits[row, length:] == 0).all()
+        assert (output.attention[row, length:] == 0).all()
+        assert (output.attention[row, :length] > 0).all()
+
+
+def test_padding_and_neighbours_have_no_influence(head: torch.nn.Module) -> None:
+    embeddings = batch()
+    together: SequenceOutput = head(embeddings, LENGTHS)
+    polluted = embeddings.clone()
+    for row, length in enumerate(LENGTHS):
+        polluted[row, length:] = 1e3
+    again: SequenceOutput = head(polluted, LENGTHS)
+    for row, length in enumerate(LENGTHS):
+        alone: SequenceOutput = head(embeddings[row : row + 1, :length], LENGTHS[row : row + 1])
+        for output in (together, again):
+            assert torch.allclose(output.frame_logits[row, :length], alone.frame_logits[0], atol=1e-5)
+            assert torch.allclose(output.clip_logits[row], alone.clip_logits[0], atol=1e-5)
+
+
+def test_a_clip_of_one_frame_is_read_like_its_frame(head: torch.nn.Module) -> None:
+    output: SequenceOutput = head(batch()[:, :1], torch.ones(3, dtype=torch.int64))
+    assert torch.allclose(output.frame_logits[:, 0], output.clip_logits, atol=1e-5)
+
+
+def test_an_untrained_bilstm_reads_as_the_mean_does() -> None:
+    torch.manual_seed(0)
+    bilstm, mean = BiLSTMHead(DIM, LABELS).eval(), MeanHead(DIM, LABELS).eval()
+    mean.frame.load_state_dict(bilstm.frame.state_dict())
+    first, second = bilstm(batch(), LENGTHS), mean(batch(), LENGTHS)
+    assert torch.allclose(first.frame_logits, second.frame_logits, atol=1e-5)
+    assert torch.allclose(first.clip_logits, second.clip_logits, atol=1e-5)
+
+
+def test_the_bilstm_sees_both_ways(head: torch.nn.Module) -> None:
+    embeddings = batch()[:1]
+    changed = embeddings.clone()
+    changed[0, 4] += 1
+    lengths = torch.tensor([9])
+    moved = (head(embeddings, lengths).frame_logits - head(changed, lengths).frame_logits).abs().sum(2)[0]
+    assert moved[4] > 1e-3
+    reaches = bool(moved[0] > 1e-6 and moved[8] > 1e-6)
+    assert reaches == isinstance(head, BiLSTMHead)
+
+
+def test_outputs_check_their_shapes() -> None:
+    with pytest.raises(ValueError, match="shapes do not fit"):
+        SequenceOutput(torch.zeros(2, 3, 7), torch.zeros(2, 6), torch.zeros(2, 3))
+    assert "frame_logits (2, 3, 7)" in repr(
+        SequenceOutput(torch.zeros(2, 3, 7), torch.zeros(2, 7), torch.zeros(2, 3))
+    )
+
+
+def test_unknown_head_names_the_known_ones() -> None:
+    with pytest.raises(ModelError, match="unknown head 'gru'; known: mean, bilstm"):
+        build_head("gru", DIM, LABELS, {})

@@ -1,0 +1,170 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from seqfer.errors import OptionError
+from seqfer.models.bundled import load_model
+from seqfer.models.classifier import Architecture, SequenceClassifier
+from seqfer.models.inference import (
+    HOP_S,
+    WINDOW_S,
+    Predictor,
+    choose_device,
+    choose_precision,
+    classify_stills,
+    interpolate,
+    overlapping_windows,
+    resample,
+    stitch,
+)
+
+CPU = torch.device("cpu")
+
+
+@pytest.fixture(scope="module")
+def predictor() -> Predictor:
+    return Predictor(load_model("compact").model, CPU, "float32")
+
+
+def crops(count: int) -> np.ndarray:
+    return np.random.default_rng(3).integers(0, 256, (count, 48, 48, 3), dtype=np.uint8)
+
+
+def test_folding_changes_nothing(predictor: Predictor) -> None:
+    model = load_model("compact").model
+    images = model.architecture.preprocess(torch.from_numpy(crops(6)))
+    with torch.inference_mode():
+        expected = model.encoder(images).numpy()
+    assert np.abs(predictor.encode(crops(6)) - expected).max() < 5e-3  # float16's rounding
+
+
+def test_half_the_bits_give_nearly_the_same_probabilities(predictor: Predictor) -> None:
+    fast = Predictor(load_model("compact").model, CPU, "bfloat16")
+    exact = predictor.read_stills(predictor.encode(crops(64)))
+    assert np.abs(fast.read_stills(fast.encode(crops(64))) - exact).max() < 0.02
+
+
+def test_a_track_of_one_face_is_read_like_a_still(predictor: Predictor) -> None:
+    embeddings = predictor.encode(crops(1))
+    track = predictor.read_track(embeddings, np.array([4.2]))
+    assert track == pytest.approx(predictor.read_stills(embeddings), abs=1e-5)
+    assert track.sum() == pytest.approx(1, abs=1e-5)
+
+
+def steady(predictor: Predictor, times: np.ndarray) -> np.ndarray:
+    """Probabilities of a face that never changes."""
+    return predictor.read_track(np.repeat(predictor.encode(crops(1)), len(times), axis=0), times)
+
+
+def test_the_head_reads_seconds_not_frames(predictor: Predictor) -> None:
+    # The same second of a face at four frame rates, one of them uneven, says the same.
+    reference = steady(predictor, np.arange(0, 3, 1 / 25)).mean(0)
+    for times in (
+        np.arange(0, 3, 1 / 60),
+        np.arange(0, 3, 1 / 10),
+        np.sort(np.random.default_rng(0).random(90) * 3),
+    ):
+        assert np.abs(steady(predictor, times).mean(0) - reference).max() < 0.03
+
+
+def test_a_long_gap_parts_a_track(predictor: Predictor) -> None:
+    embeddings = predictor.encode(crops(20))
+    times = np.concatenate([np.arange(10) / 25, 5 + np.arange(10) / 25])
+    parted = predictor.read_track(embeddings, times)
+    first = predictor.read_track(embeddings[:10], times[:10])
+    second = predictor.read_track(embeddings[10:], times[10:])
+    assert parted == pytest.approx(np.concatenate([first, second]), abs=1e-5)
+
+
+def test_windows_are_stitched_without_seams(predictor: Predictor) -> None:
+    # Half a minute in overlapping windows, against the same in one piece.
+    embeddings = np.repeat(predictor.encode(crops(15)), 50, axis=0)
+    times = np.arange(750) / 25
+    stitched = predictor.read_track(embeddings, times)
+    clip = torch.from_numpy(embeddings).float()[None]
+    with torch.inference_mode():
+        whole = predictor._head(clip, torch.tensor([750])).frame_logits[0].softmax(1).numpy()
+    assert np.abs(stitched - whole).max() < 0.1
+    assert np.abs(stitched - whole).mean() < 0.005
+
+
+@pytest.mark.parametrize("times", [[0.0, 0.0], [1.0, 0.5]])
+def test_times_must_increase(predictor: Predictor, times: list[float]) -> None:
+    with pytest.raises(ValueError, match="increase"):
+        predictor.read_track(predictor.encode(crops(2)), np.array(times))
+
+
+def test_stills_are_read_alone_whatever_the_batch() -> None:
+    torch.manual_seed(0)
+    model = SequenceClassifier(
+        Architecture(encoder_settings={"stem_width": 8, "widths": (8, 16), "blocks": (1, 1)})
+    )
+    images = crops(10)[:, :, :, 0]
+    whole = classify_stills(model, images, CPU, batch_size=10)
+    assert np.allclose(whole, classify_stills(model, images, CPU, batch_size=3), atol=0.02)
+    assert whole.shape == (10, 7)
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.integers(1, 400), st.integers(2, 60), st.data())
+def test_windows_cover_everything_and_are_full(count: int, window: int, data: st.DataObject) -> None:
+    hop = data.draw(st.integers(1, window))
+    windows = overlapping_windows(count, window, hop)
+    assert {i for w in windows for i in range(w.start, w.stop)} == set(range(count))
+    assert all(w.stop - w.start == min(window, count) for w in windows)
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.integers(1, 300), st.integers(0, 2**31))
+def test_stitching_windows_of_one_sequence_gives_it_back(count: int, seed: int) -> None:
+    sequence = np.random.default_rng(seed).normal(size=(count, 3)).astype(np.float32)
+    windows = overlapping_windows(count, 40, 20)
+    assert stitch(np.stack([sequence[w] for w in windows]), windows) == pytest.approx(sequence, abs=1e-5)
+
+
+def test_interpolation_is_numpys() -> None:
+    generator = np.random.default_rng(0)
+    times = np.sort(generator.random(30)) * 10.0
+    values = generator.normal(size=(30, 4)).astype(np.float32)
+    at = np.linspace(-1.0, 11.0, 77)
+    expected = np.stack([np.interp(at, times, column) for column in values.T], 1)
+    assert interpolate(values, times, np.asarray(at, np.float64)) == pytest.approx(expected, abs=1e-5)
+
+
+def test_resampling_to_its_own_times_changes_nothing() -> None:
+    values = np.random.default_rng(0).normal(size=(50, 3)).astype(np.float32)
+    times = np.arange(50) / 25
+    assert resample(values, times, times) == pytest.approx(values, abs=1e-6)
+
+
+def test_no_frame_of_a_fast_video_is_passed_over() -> None:
+    # 100 frames a second onto 25: each step is the mean of those nearest to it.
+    times = np.arange(400) / 100
+    values = np.random.default_rng(0).normal(size=(400, 2)).astype(np.float32)
+    grid = np.arange(100) / 25.0
+    resampled = resample(values, times, grid)
+    assert resampled[10] == pytest.approx(values[38:43].mean(0), abs=0.6)
+    assert resampled.mean(0) == pytest.approx(values.mean(0), abs=0.02)
+    assert resampled.std() < 0.7 * values.std()
+
+
+def test_devices_and_precisions() -> None:
+    assert choose_device("cpu") == CPU
+    assert choose_device("auto").type in ("cpu", "cuda", "mps")
+    with pytest.raises(OptionError, match="unknown device 'tpu'; known: auto, cpu, cuda, mps"):
+        choose_device("tpu")
+    if not torch.cuda.is_available():
+        with pytest.raises(OptionError, match="'cuda' is not available here"):
+            choose_device("cuda")
+    assert choose_precision("float32", CPU) == torch.float32
+    assert choose_precision("auto", CPU) in (torch.float32, torch.bfloat16)
+    with pytest.raises(OptionError, match="unknown precision"):
+        choose_precision("int8", CPU)
+
+
+def test_windows_are_longer_than_their_hops() -> None:
+    assert WINDOW_S >= 2 * HOP_S

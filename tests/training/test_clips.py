@@ -1,0 +1,71 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from seqfer.datasets.fer2013 import StillSet
+from seqfer.errors import OptionError
+from seqfer.training.augmentation import Strength
+from seqfer.training.clips import Clips, ClipStyle, make_clips
+
+STILL = Strength(**dict.fromkeys(vars(Strength()), 0.0))
+# Grey level tells the label.
+STILLS = StillSet(
+    np.stack([np.full((48, 48), 30 * k + 20, np.uint8) for k in range(7)]), np.arange(7, dtype=np.int64)
+)
+
+
+def clips(frames: int, changes: float, strength: Strength = STILL, seed: int = 0) -> Clips:
+    style = ClipStyle(changes=changes, strength=strength)
+    chosen = torch.arange(7).repeat(20)
+    return make_clips(STILLS, chosen, frames, 7, style, torch.Generator().manual_seed(seed))
+
+
+def test_steady_clips_show_their_still_throughout() -> None:
+    made = clips(30, changes=0.0)
+    assert made.frames.shape == (140, 30, 48, 48)
+    assert made.steady.all()
+    for row, still in enumerate(np.tile(np.arange(7), 20)):
+        assert (made.targets[row, :, still] == 1).all()
+        assert np.abs(made.frames[row].astype(int) - (30 * still + 20)).max() <= 1
+
+
+def test_passages_are_labelled_as_they_look() -> None:
+    made = clips(60, changes=1.0)
+    assert torch.allclose(made.targets.sum(2), torch.ones(140, 60), atol=1e-5)
+    grey = made.frames.mean((2, 3))
+    expected = (made.targets.numpy() * (30 * np.arange(7) + 20)).sum(2)
+    assert np.abs(grey - expected).max() < 1.0
+    passing = (made.targets.amax(2) < 1).float().mean()
+    assert 0.03 < passing < 0.4
+    assert made.targets[:, 0].argmax(1).tolist() != made.targets[:, -1].argmax(1).tolist()
+
+
+def test_some_clips_change_and_some_do_not() -> None:
+    made = clips(50, changes=0.5)
+    assert 0.3 < made.steady.float().mean() < 0.75
+    assert (made.targets[made.steady].amax(2) == 1).all()
+
+
+def test_a_single_frame_cannot_pass() -> None:
+    made = clips(1, changes=1.0)
+    assert made.steady.all()
+    assert (made.targets.amax(2) == 1).all()
+
+
+def test_disturbance_hangs_together_over_time() -> None:
+    made = clips(50, changes=0.0, strength=Strength(gamma=0.8, shade=0.5, blur=0, noise=0, occlusion=0))
+    frames = made.frames.astype(float)
+    assert np.abs(frames[:, 1:] - frames[:, :-1]).mean() < 0.5 * np.abs(frames[:, 25:] - frames[:, :25]).mean()
+
+
+def test_the_same_seed_gives_the_same_clips() -> None:
+    assert (clips(20, 0.5, Strength(), 3).frames == clips(20, 0.5, Strength(), 3).frames).all()
+
+
+def test_impossible_styles_are_refused() -> None:
+    with pytest.raises(OptionError):
+        ClipStyle(changes=1.5)
+    with pytest.raises(OptionError):
+        ClipStyle(fade_s=(0.5, 0.1))
