@@ -25,9 +25,8 @@ check: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest
 
 $(VENV)/bin/python:
-	@test -n "$(PYTHON)" && "$(PYTHON)" -c '$(SUPPORTED)' 2>/dev/null || { \
-		echo "error: seqfer needs Python 3.10, 3.11 or 3.12; install one, or name it: make PYTHON=/path/to/python3.11" >&2; \
-		exit 1; }
+	$(if $(shell "$(PYTHON)" -c '$(SUPPORTED)' 2>/dev/null && echo fits),,$(error seqfer needs \
+		Python 3.10, 3.11 or 3.12; install one, or name it: make PYTHON=/path/to/python3.11))
 	"$(PYTHON)" -m venv $(VENV)
 
 $(VENV)/.installed: $(VENV)/bin/python pyproject.toml constraints.txt

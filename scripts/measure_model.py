@@ -26,7 +26,7 @@ from seqfer.files import write_whole
 from seqfer.models.bundled import bundled_models, load_model, model_folder
 from seqfer.models.checkpoint import DESCRIPTION, Checkpoint, read_description
 from seqfer.models.heads import BiLSTMHead
-from seqfer.models.inference import Predictor
+from seqfer.models.inference import Predictor, classify_stills
 from seqfer.training.clips import ClipStyle
 from seqfer.training.head import ClipFigures, measure_head, validation_clips
 
@@ -95,22 +95,9 @@ def measure_stills(checkpoint: Checkpoint, stills: StillSet, train: StillSet) ->
 
 
 def read(checkpoint: Checkpoint, images: NDArray[np.uint8], precision: str, flip: bool) -> NDArray[np.float32]:
-    predictor = Predictor(checkpoint.model, CPU, precision)
-    views = [images, images[:, :, ::-1]] if flip else [images]
-    probabilities = [
-        np.concatenate(
-            [
-                predictor.read_stills(predictor.encode(np.ascontiguousarray(part)[..., None]))
-                for part in batches(view)
-            ]
-        )
-        for view in views
-    ]
+    views = [images, np.ascontiguousarray(images[:, :, ::-1])] if flip else [images]
+    probabilities = [classify_stills(checkpoint.model, view, CPU, precision) for view in views]
     return np.asarray(np.mean(probabilities, axis=0), np.float32)
-
-
-def batches(images: NDArray[np.uint8], size: int = 256) -> list[NDArray[np.uint8]]:
-    return [images[first : first + size] for first in range(0, len(images), size)]
 
 
 def figures_of(matrix: NDArray[np.int64]) -> dict[str, Any]:

@@ -39,7 +39,7 @@ def main() -> None:
     train = without_repeats(data["train"], data["validation"], data["test"])
     validation = without_repeats(data["validation"], data["test"])
     for name, used, split in (("Training", train, "train"), ("PublicTest", validation, "validation")):
-        print(f"{len(used)} of {len(data[split])} stills of {name}; the others repeat one that is held out for later")
+        print(f"{len(used)} of {len(data[split])} stills of {name}; the others repeat held-out ones")
     record = {
         "data": "FER-2013 Training, without the stills that repeat one of PublicTest or PrivateTest",
         "data_sha256": train.sha256(),

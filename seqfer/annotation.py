@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import hashlib
 import platform
+import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -110,7 +111,7 @@ class Annotator:
         try:
             with (
                 _shared_cores(),
-                ThreadPoolExecutor(1) as background,
+                _hashing(path) as digest,
                 open_video(path, self.every, self.picture_rate) as stream,
                 Prefetch(stream, FRAMES_AHEAD) as frames,
                 Prefetch(glance_at(frames, used), FRAMES_AHEAD) as glances,
@@ -118,7 +119,6 @@ class Annotator:
                     extract_faces(glances, used, self.predictor.architecture.preprocess), FACES_AHEAD
                 ) as faces,
             ):
-                digest = background.submit(_sha256, path)
                 for count, frame in enumerate(faces, start=1):
                     collected.add(frame)
                     if progress is not None:
@@ -239,7 +239,8 @@ class _Collected:
         scores = np.array(self._scores, np.float64)
         times = np.array(self._frame_time_s, np.float64)
         face_frame = np.array(self._face_frame, np.int64)
-        renumbered = lasting_tracks(ids, scores, len(times))
+        shown_s = np.append(times[1:], report.end_s)[: len(times)] - times
+        renumbered = lasting_tracks(ids, scores, shown_s[face_frame], len(times))
         embeddings = np.concatenate([np.zeros((0, self._predictor.embedding_dim), np.float16), *self._embeddings])
         labels = self._predictor.architecture.labels
         probabilities = np.zeros((faces, len(labels)))
@@ -275,9 +276,22 @@ def _shared_cores() -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-def _sha256(path: Path) -> str:
-    """Digest of a file, or of a folder's pictures in order."""
-    if not path.is_dir():
-        return sha256_of(path)
-    pictures = [picture for picture in numbered_pictures(path) or () if picture is not None]
-    return hashlib.sha256("".join(sha256_of(picture) for picture in pictures).encode()).hexdigest()
+@contextmanager
+def _hashing(path: Path) -> Iterator[Future[str]]:
+    """The digest of a file, or of a folder's pictures in order, made beside other work.
+
+    Leaving the block ends the work, done or not: nobody should wait for the rest of a large file after an error.
+    """
+    stop = threading.Event()
+
+    def digest() -> str:
+        if not path.is_dir():
+            return sha256_of(path, stop)
+        pictures = [picture for picture in numbered_pictures(path) or () if picture is not None]
+        return hashlib.sha256("".join(sha256_of(picture, stop) for picture in pictures).encode()).hexdigest()
+
+    with ThreadPoolExecutor(1) as background:
+        try:
+            yield background.submit(digest)
+        finally:
+            stop.set()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -29,10 +30,15 @@ def printable(path: Path) -> str:
     return os.fsencode(path.name).decode("utf-8", "replace")
 
 
-def sha256_of(path: Path) -> str:
-    """SHA-256 of a file's content as 64 hexadecimal digits, in bounded memory."""
+def sha256_of(path: Path, stop: threading.Event | None = None) -> str:
+    """SHA-256 of a file's content as 64 hexadecimal digits, in bounded memory.
+
+    Args:
+        path: the file.
+        stop: when it is set, the rest of the file is left unread and the digest means nothing.
+    """
     digest = hashlib.sha256()
     with path.open("rb") as file:
-        while block := file.read(1 << 20):
+        while (block := file.read(1 << 20)) and not (stop and stop.is_set()):
             digest.update(block)
     return digest.hexdigest()

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 RATE = 90_000  # ticks per second of the generated containers
 BITS = 8
+SOUND_RATE = 48_000  # what every encoder takes
 
 
 def numbered_image(number: int, width: int = 96, height: int = 64) -> NDArray[np.uint8]:
@@ -50,7 +51,7 @@ def write_clip(
     rotation_deg: int = 0,
     b_frames: int = 0,
     start_s: float = 0.0,
-    audio: bool = False,
+    audio: bool | str = False,
     images: Sequence[NDArray[np.uint8]] | None = None,
     aspect: Fraction | None = None,
 ) -> Path:
@@ -64,7 +65,7 @@ def write_clip(
         rotation_deg: turn the stored pictures by this much clockwise and write metadata that turns them back.
         b_frames: how many B-frames may stand between two others.
         start_s: the container's time of the first frame.
-        audio: add a tone of the same length, starting with the video.
+        audio: add a tone of the same length, starting with the video, as AAC or by the encoder named.
         images: pictures instead of the numbered ones.
         aspect: width over height of a pixel, written as metadata.
     """
@@ -84,7 +85,8 @@ def write_clip(
             stream.sample_aspect_ratio = aspect
         if rotation_deg:
             stream.set_display_rotation(rotation_deg)
-        tone = container.add_stream("aac", rate=16_000, layout="mono") if audio else None
+        kind = audio if isinstance(audio, str) else "aac"
+        tone = cast(av.AudioStream, container.add_stream(kind, rate=SOUND_RATE, layout="mono")) if audio else None
         for time, picture in zip(times_s, stored, strict=True):
             frame = av.VideoFrame.from_ndarray(picture, format="rgb24")
             frame.pts, frame.time_base = round((start_s + time) * ticks), Fraction(1, ticks)
@@ -98,7 +100,7 @@ def write_clip(
 def _mux_tone(
     container: av.container.OutputContainer, stream: av.AudioStream, start_s: float, duration_s: float
 ) -> None:
-    rate, block = 16_000, 1024
+    rate, block = SOUND_RATE, stream.codec_context.frame_size or 1024
     for first in range(0, round(duration_s * rate), block):
         wave = np.sin(2 * np.pi * 440 * np.arange(first, first + block) / rate)
         samples = (wave * 8000).astype(np.int16)[None]

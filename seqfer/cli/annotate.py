@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from seqfer.cli.console import error_line, out, progress, remark_line
-from seqfer.errors import SeqferError
+from seqfer.cli.console import error_line, out, progress, remark_line, say
+from seqfer.errors import OutputError, SeqferError, VideoError
+from seqfer.files import printable
 
 if TYPE_CHECKING:
     from seqfer.annotation import Annotator
@@ -84,11 +85,11 @@ def annotate(
     settings = Settings(tuple(name.strip() for name in formats.split(",") if name.strip()), overlay, overwrite)
     check_formats(settings.formats)
     options = SegmentOptions(smoothing, onset, offset, min_duration)
-    outcomes, found = _find(videos, output)
+    outcomes, found = _find(videos)
     annotator = Annotator(model, detector, device, precision, every, picture_rate, options)
     for number, (video, folder) in enumerate(zip(found, output_folders(found, output), strict=True), start=1):
         count = f"{number}/{len(found)} " if len(found) > 1 else ""
-        outcome = _annotate(annotator, video, folder, settings, count + video.name)
+        outcome = _annotate(annotator, video, folder, settings, count + printable(video))
         if outcome.problem is not None:
             error_line(SeqferError(outcome.problem))
         _report(outcome)
@@ -99,18 +100,22 @@ def annotate(
         raise typer.Exit(1)
 
 
-def _find(places: list[Path], output: Path) -> tuple[list[Outcome], list[Path]]:
+def _find(places: list[Path]) -> tuple[list[Outcome], list[Path]]:
     """What failed at once, and the videos to annotate, each once."""
+    from seqfer.timeline.saving import holds_results
     from seqfer.video.opening import find_videos
 
     failed: list[Outcome] = []
     found: dict[Path, Path] = {}
     for place in places:
         try:
-            for video in find_videos(place):
-                # Overlays of an earlier run are no videos of the folder that the results happen to lie in.
-                if place == video or not video.resolve().is_relative_to(output.resolve()):
-                    found.setdefault(video.resolve(), video)
+            videos = find_videos(place)
+            # Overlays of an earlier run are no videos of the folder that the results happen to lie in.
+            new = [video for video in videos if video == place or not holds_results(video.parent)]
+            if not new:
+                raise VideoError(place, "holds nothing but results of earlier annotations")
+            for video in new:
+                found.setdefault(video.resolve(), video)
         except SeqferError as error:
             error_line(error)
             failed.append(Outcome(place, problem=str(error)))
@@ -119,7 +124,6 @@ def _find(places: list[Path], output: Path) -> tuple[list[Outcome], list[Path]]:
 
 def _annotate(annotator: Annotator, video: Path, folder: Path, settings: Settings, description: str) -> Outcome:
     from seqfer.annotation import StageSeconds
-    from seqfer.timeline.overlay import write_overlay
     from seqfer.timeline.saving import check_output, output_folder, write_files
 
     try:
@@ -133,21 +137,35 @@ def _annotate(annotator: Annotator, video: Path, folder: Path, settings: Setting
             timeline = annotator.annotate(video, advanced, seconds)
         with output_folder(folder, settings.overwrite) as place:
             write_files(timeline, place, settings.formats)
-            if settings.overlay:
-                with progress(f"{description} overlay") as advance:
-                    write_overlay(timeline, place / "overlay.mp4", annotator.picture_rate, advance)
+            problem = _overlay(annotator, timeline, place, description) if settings.overlay else None
     except SeqferError as error:
         return Outcome(video, problem=str(error))
+    if video.is_dir():
+        count, rate = _count(timeline.video.frame_count or 0, "picture"), f"{annotator.picture_rate:g}"
+        remark_line(f"{video}: {count} read as one clip at {rate} per second; --picture-rate changes that")
     speed = len(timeline.frame_index) / seconds.total
     decoding = timeline.provenance["decoding"]
     if decoding["truncated"]:
         promised = decoding["decoded"] + decoding["lost"]
         problem = f"{video}: is cut off; {decoding['decoded']} of {promised} frames were decoded and annotated"
-        return Outcome(video, timeline, folder, speed, problem)
-    if decoding["lost"] or decoding["damaged"]:
+    elif decoding["lost"] or decoding["damaged"]:
         lost, damaged = _count(decoding["lost"], "frame"), decoding["damaged"]
-        remark_line(f"{video}: {lost} did not decode, {damaged} came out with errors in the picture")
-    return Outcome(video, timeline, folder, speed)
+        reason = "missing, unreadable or of another size" if video.is_dir() else "not decoded"
+        remark_line(f"{video}: {lost} {reason}, {damaged} with errors in the picture")
+    return Outcome(video, timeline, folder, speed, problem)
+
+
+def _overlay(annotator: Annotator, timeline: Timeline, place: Path, description: str) -> str | None:
+    """Write the overlay; what goes wrong with it leaves the other results as they are."""
+    from seqfer.timeline.overlay import write_overlay
+
+    try:
+        with progress(f"{description} overlay") as advance:
+            write_overlay(timeline, place / "overlay.mp4", annotator.picture_rate, advance)
+    except SeqferError as error:
+        problem = error.problem if isinstance(error, OutputError | VideoError) else str(error)
+        return f"{timeline.video.path}: no overlay: {problem}"
+    return None
 
 
 def _report(outcome: Outcome) -> None:
@@ -156,8 +174,8 @@ def _report(outcome: Outcome) -> None:
         return
     frames, tracks = len(timeline.frame_index), len(timeline.tracks())
     faces = f"{tracks} track{'s' * (tracks != 1)}" if tracks else "no face found"
-    text = f"{outcome.video.name}: {_count(frames, 'frame')}, {faces}, {outcome.frames_per_s:.0f} frames/s"
-    out.print(f"{text} -> {outcome.folder}", markup=False)
+    text = f"{printable(outcome.video)}: {_count(frames, 'frame')}, {faces}, {outcome.frames_per_s:.0f} frames/s"
+    say(f"{text} -> {outcome.folder}")
 
 
 def _close(outcomes: list[Outcome]) -> None:
@@ -165,6 +183,7 @@ def _close(outcomes: list[Outcome]) -> None:
     failures = [outcome for outcome in outcomes if outcome.problem]
     if out.is_terminal:
         from rich.table import Table
+        from rich.text import Text
 
         table = Table("video", "frames", "tracks", "frames/s", "outcome")
         for outcome in outcomes:
@@ -174,13 +193,13 @@ def _close(outcomes: list[Outcome]) -> None:
                 if timeline
                 else ("", "", "")
             )
-            state = "[green]done" if not outcome.problem else "[yellow]cut off" if timeline else "[red]failed"
-            table.add_row(outcome.video.name, *cells, state)
+            state = "[green]done" if not outcome.problem else "[yellow]incomplete" if timeline else "[red]failed"
+            table.add_row(Text(printable(outcome.video)), *cells, state)
         out.print(table)
     done = len(outcomes) - len(failures)
-    out.print(f"{done} of {_count(len(outcomes), 'video')} annotated without a problem")
+    say(f"{done} of {_count(len(outcomes), 'video')} annotated without a problem")
     for outcome in failures:
-        out.print(f"  {outcome.problem}", markup=False)
+        say(f"  {outcome.problem}")
 
 
 def _count(number: int, noun: str) -> str:

@@ -12,6 +12,11 @@ out = Console(highlight=False, soft_wrap=True)
 err = Console(stderr=True, highlight=False, soft_wrap=True)
 
 
+def say(text: str = "") -> None:
+    """A line on stdout, as it is: names may hold what looks like markup, or bytes that are no text."""
+    out.print(text.encode("utf-8", "replace").decode(), markup=False)
+
+
 def error_line(error: Exception) -> None:
     """One line on stderr for what went wrong."""
     print("error: " + " ".join(str(error).split()), file=sys.stderr, flush=True)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from seqfer.cli.console import out, progress
+from seqfer.cli.console import out, progress, say
 from seqfer.errors import OutputError
 
 if TYPE_CHECKING:
@@ -47,9 +47,9 @@ def demo(
         times = f"{segment.start_s:6.2f} s to {segment.end_s:6.2f} s"
         out.print(f"  {times}  {segment.label:9s} mean probability {segment.mean_probability:.2f}")
     out.print()
-    out.print(f"The clip is {clip}; its results are in {folder}:", markup=False)
+    say(f"The clip is {clip}; its results are in {folder}:")
     for file in sorted(folder.iterdir()):
-        out.print(f"  {file}", markup=False)
+        say(f"  {file}")
     out.print("Your own video:  seqfer annotate VIDEO --overlay")
 
 

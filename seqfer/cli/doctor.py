@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from seqfer.cli.console import out
+from seqfer.cli.console import out, say
 
 
 def doctor() -> None:
@@ -16,9 +16,9 @@ def doctor() -> None:
         problems += finding.remedy is not None
         mark = "[red]!![/red]" if finding.remedy else "[green]ok[/green]"
         out.print(mark, end=" ")
-        out.print(f"{finding.subject:24s} {finding.state}", markup=False)
+        say(f"{finding.subject:24s} {finding.state}")
         if finding.remedy:
-            out.print(f"   {'':24s} {finding.remedy}", markup=False)
+            say(f"   {'':24s} {finding.remedy}")
     if problems:
         out.print(f"{problems} problem{'s' * (problems != 1)} found")
         raise typer.Exit(1)

@@ -23,7 +23,8 @@ LONGEST_ABSENCE_FRAMES = 2
 VELOCITY_MEMORY_S = 0.15  # how fast the estimate of a face's motion follows the motion
 COAST_S = 0.5  # how long a face that is not seen is expected to keep moving
 SURE_SCORE = 0.7  # a track without one detection this good is no face
-LEAST_FACES = 3  # a track with fewer detections is no face, in a video that has as many frames
+LEAST_FACES = 3  # a track with fewer detections is no face, in a video that has as many frames …
+LEAST_S = 0.5  # … unless they stand for so long, as they do where only each so-many-th frame is read
 
 
 @dataclass
@@ -96,20 +97,24 @@ class Tracker:
         }
 
 
-def lasting_tracks(track_ids: NDArray[np.int64], scores: NDArray[np.float64], frames: int) -> dict[int, int]:
+def lasting_tracks(
+    track_ids: NDArray[np.int64], scores: NDArray[np.float64], shown_s: NDArray[np.float64], frames: int
+) -> dict[int, int]:
     """The tracks of a whole video that count, each with its final id, from 1 in the order of appearance.
 
-    A track counts if its best detection is beyond doubt and it holds more than a glimpse: what looks like a
-    face for a frame or two seldom is one.
+    A track counts if its best detection is beyond doubt and it is more than a glimpse: what looks like a face for
+    a frame or two seldom is one, unless these frames stand for long.
 
     Args:
         track_ids: (N,) the tracker's id of each face, which counts up as faces appear.
         scores: (N,) the detection score of each face.
-        frames: how many frames were read; a still image need not hold more than it can.
+        shown_s: (N,) for how many seconds each face's frame stands.
+        frames: how many frames were read; a still image need not hold more faces than it can.
     """
     unique, inverse = np.unique(track_ids, return_inverse=True)
     best = np.zeros(len(unique))
     np.maximum.at(best, inverse, scores)
     counts = np.bincount(inverse, minlength=len(unique))
-    counted = unique[(best >= SURE_SCORE) & (counts >= min(LEAST_FACES, frames))]
-    return {int(track): new for new, track in enumerate(counted, start=1)}
+    seconds = np.bincount(inverse, shown_s, minlength=len(unique))
+    lasts = (counts >= min(LEAST_FACES, frames)) | (seconds >= LEAST_S)
+    return {int(track): new for new, track in enumerate(unique[(best >= SURE_SCORE) & lasts], start=1)}

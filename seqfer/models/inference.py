@@ -145,10 +145,14 @@ class Predictor:
 
 
 def classify_stills(
-    model: SequenceClassifier, images: NDArray[np.uint8], device: torch.device, batch_size: int = 256
+    model: SequenceClassifier,
+    images: NDArray[np.uint8],
+    device: torch.device,
+    precision: str = "auto",
+    batch_size: int = 256,
 ) -> NDArray[np.float32]:
     """Probabilities (N, K) of grey stills (N, H, W) uint8, each read alone."""
-    predictor = Predictor(model, device)
+    predictor = Predictor(model, device, precision)
     batches = [images[i : i + batch_size, :, :, None] for i in range(0, len(images), batch_size)]
     return np.concatenate([predictor.read_stills(predictor.encode(batch)) for batch in batches])
 

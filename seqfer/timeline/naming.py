@@ -12,9 +12,10 @@ def output_folders(videos: Sequence[Path], root: Path) -> list[Path]:
     """A folder below `root` for each video, no two alike.
 
     It is called like the video without its suffix. Videos that would share a name get those of their folders
-    before it, from where they part; if they differ in the suffix alone, they keep it.
+    before it, from where they part; if they differ in the suffix alone, or if one would lie in the other, they
+    keep it.
     """
-    names = [Path(video.stem if video.is_file() else video.name) for video in videos]
+    names = [Path(video.stem if video.is_file() else video.resolve().name) for video in videos]
     for alike in _alike(names):
         places = [videos[index].absolute() for index in alike]
         parted = os.path.commonpath([place.parent for place in places])
@@ -23,6 +24,10 @@ def output_folders(videos: Sequence[Path], root: Path) -> list[Path]:
     for alike in _alike(names):
         for index in alike:
             names[index] = names[index].with_name(videos[index].name)
+    above = {parent for name in names for parent in name.parents}
+    names = [
+        name.with_name(video.name) if name in above else name for name, video in zip(names, videos, strict=True)
+    ]
     return [root / name for name in names]
 
 

@@ -15,7 +15,7 @@ from seqfer.timeline.types import Timeline
 from seqfer.video.opening import open_video
 from seqfer.video.stills import DEFAULT_RATE
 from seqfer.video.types import Frame, FrameStream, Image
-from seqfer.video.writer import write_video
+from seqfer.video.writer import SoundSource, write_video
 
 FONT = cv2.FONT_HERSHEY_SIMPLEX
 DARK, LIGHT = (20, 20, 20), (245, 245, 245)
@@ -42,8 +42,9 @@ def write_overlay(
     source = timeline.video.path
     with open_video(source, picture_rate=picture_rate) as stream:
         rate = stream.info.frame_rate or Fraction(DEFAULT_RATE)
-        sound_of = source if source.is_file() and stream.info.frame_rate is not None else None
-        write_video(path, _drawn(timeline, stream, progress), rate, sound_of)
+        has_sound = source.is_file() and stream.info.frame_rate is not None
+        sound = SoundSource(source, stream.info.start_s) if has_sound else None
+        write_video(path, _drawn(timeline, stream, progress), rate, sound)
 
 
 def _drawn(

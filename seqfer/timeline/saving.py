@@ -83,6 +83,11 @@ def check_output(folder: Path, overwrite: bool) -> None:
         raise OutputError(folder, f"cannot be written ({error.strerror}); choose another folder") from error
 
 
+def holds_results(folder: Path) -> bool:
+    """Whether an annotation was written into this very folder."""
+    return (folder / PICTURE).is_file() and any((folder / name).is_file() for name in OWN_FILES if name != PICTURE)
+
+
 @contextmanager
 def output_folder(folder: Path, overwrite: bool) -> Iterator[Path]:
     """A hidden folder to write results to; they move to `folder` when the block ends well.

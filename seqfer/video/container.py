@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from fractions import Fraction
 from itertools import chain
@@ -19,6 +20,8 @@ from seqfer.video.types import DecodeReport, Frame, Image, VideoInfo
 # More decoding threads than this hold many large frames in memory and gain little.
 MOST_THREADS = 8
 FALLBACK_RATE = Fraction(25)
+MOST_FAILURES = 20  # in a row, until a damaged container is given up
+SHORTFALL_S = 0.5  # containers state the end of their video roughly; less than this is nothing
 
 
 class ContainerStream:
@@ -39,7 +42,7 @@ class ContainerStream:
         """
         self._path = path
         self._every = every
-        self._decoded = self._damaged = self._errors = self._packets = self._hidden = 0
+        self._decoded = self._damaged = self._errors = self._broken = self._packets = self._hidden = 0
         self._end_s = 0.0
         self._ended = False
         # One reformatter without threads of its own: at 640x360 they cost more than the conversion.
@@ -50,19 +53,23 @@ class ContainerStream:
             self._stream.thread_type = "AUTO"
             self._stream.thread_count = min(MOST_THREADS, usable_cores())
             # Only a decoded picture tells how it is turned, so the first one is fetched ahead.
+            rate = self._stream.average_rate or self._stream.guessed_rate or FALLBACK_RATE
+            self._rate = Fraction(rate)
             pictures = self._decode()
             first = next(pictures, None)
             if first is None:
                 raise VideoError(path, "not a single frame of it can be decoded; is the file whole?")
             self.info = _read_info(self._container, self._stream, first, path)
             self._pictures = chain([first], pictures)
+            # What the container promises is noted now: once it is closed there is nothing left to ask.
+            self._samples = _listed_samples(self._container, self._stream)
+            self._stated_end_s = _stated_end_s(self._container, self._stream, self.info.start_s)
         except BaseException:
             self._container.close()
             raise
 
     def __iter__(self) -> Iterator[Frame]:
-        rate = self._stream.average_rate or self._stream.guessed_rate or FALLBACK_RATE
-        step = 1 / Fraction(rate)
+        step = 1 / self._rate
         first: Fraction | None = None
         last: Fraction | None = None
         for picture in self._pictures:
@@ -82,17 +89,24 @@ class ContainerStream:
 
     def _decode(self) -> Iterator[av.VideoFrame]:
         packets = self._container.demux(self._stream)
+        failures = 0
         while True:
             try:
                 packet = next(packets, None)
+                failures = 0
             except av.FFmpegError:
-                # The container itself breaks off here; what the decoder still holds comes out by flushing.
+                # Damage to the container itself: what lies behind it may be whole.
+                self._broken += 1
+                failures += 1
+                if failures < MOST_FAILURES:
+                    packets = self._container.demux(self._stream)
+                    continue
                 packet = None
-                self._errors += 1
             if packet is not None:
                 self._packets += packet.size > 0
                 self._hidden += bool(packet.is_discard)
             try:
+                # No packet flushes what the decoder still holds.
                 yield from self._stream.decode(packet)
             except av.EOFError:
                 return
@@ -103,13 +117,22 @@ class ContainerStream:
 
     @property
     def report(self) -> DecodeReport:
-        promised = self._stream.frames
         lost, truncated = self._errors, False
-        if self._ended and promised and self._container.format.name.startswith("mov"):
-            # MP4 and MOV list every sample they hold; those outside the edit list are not meant to be shown.
-            lost = max(0, promised - self._hidden - self._decoded)
-            truncated = self._packets < promised
+        if self._ended and self._samples is not None:
+            lost = max(0, self._samples - self._hidden - self._decoded)
+            truncated = self._packets < self._samples
+        elif self._ended:
+            missing = self._missing_frames()
+            lost += missing
+            truncated = missing > 0 or self._broken > 0
         return DecodeReport(self._decoded, lost, self._damaged, truncated, self._end_s)
+
+    def _missing_frames(self) -> int:
+        """How many frames fit between the last one and the end that the container states, if it states one."""
+        if self._stated_end_s is None:
+            return 0
+        missing_s = self._stated_end_s - self._end_s
+        return round(missing_s * self._rate) if missing_s > max(SHORTFALL_S, float(3 / self._rate)) else 0
 
     def _upright(self, picture: av.VideoFrame) -> Image:
         width, height = self.info.width, self.info.height
@@ -134,11 +157,11 @@ def open_container(path: Path) -> av.container.InputContainer:
     Raises:
         VideoError: it is missing, empty, or nothing that FFmpeg reads.
     """
-    if not path.exists():
-        raise VideoError(path, "no such file or folder")
-    if path.stat().st_size == 0:
-        raise VideoError(path, "is empty (zero bytes); copy or record it again")
     try:
+        if not path.exists():
+            raise VideoError(path, "no such file or folder")
+        if path.stat().st_size == 0:
+            raise VideoError(path, "is empty (zero bytes); copy or record it again")
         # FFmpeg would take a relative name with a colon for an address.
         return av.open(str(path.absolute()))
     except PermissionError as error:
@@ -171,7 +194,32 @@ def _read_info(
         duration_s = float(stream.duration * stream.time_base)
     elif container.duration is not None:
         duration_s = container.duration / av.time_base
-    return VideoInfo(path, width, height, stream.average_rate, duration_s, stream.frames or None, rotation)
+    start_s = float((first.pts or 0) * (first.time_base or Fraction(1)))
+    rate, count = stream.average_rate, stream.frames or None
+    return VideoInfo(path, width, height, rate, duration_s, count, rotation, start_s)
+
+
+def _listed_samples(container: av.container.InputContainer, stream: av.VideoStream) -> int | None:
+    """How many pictures a container lists; None where it keeps no list that can be relied on."""
+    # MP4 and MOV list every sample they hold, also those outside the edit list, which are not to be shown.
+    return stream.frames or None if container.format.name.startswith("mov") else None
+
+
+def _stated_end_s(container: av.container.InputContainer, stream: av.VideoStream, start_s: float) -> float | None:
+    """When the video ends as its container says, from the first frame shown; None where it does not say."""
+    name = container.format.name
+    if not name.startswith(("matroska", "avi", "flv", "mov")):
+        return None  # other formats have no such header: FFmpeg estimates from what the file holds
+    if stream.duration is not None and stream.time_base is not None:
+        return float(stream.duration * stream.time_base)
+    end_s = None
+    tag = re.fullmatch(r"(\d+):(\d+):(\d+(?:\.\d+)?)", stream.metadata.get("DURATION", ""))
+    if tag:
+        end_s = int(tag[1]) * 3600 + int(tag[2]) * 60 + float(tag[3])
+    elif len(container.streams) == 1 and container.duration is not None:
+        end_s = container.duration / av.time_base
+    # Matroska counts from zero, whenever its first frame is shown.
+    return end_s - start_s if end_s is not None and name.startswith("matroska") else end_s
 
 
 def turn(image: Image, degrees: int) -> Image:

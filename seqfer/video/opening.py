@@ -60,20 +60,26 @@ def find_videos(path: str | Path) -> list[Path]:
         VideoError: the path does not exist, or a folder holds nothing of the kind.
     """
     path = Path(path)
-    if not path.exists():
-        raise VideoError(path, "no such file or folder")
-    if not path.is_dir():
-        return [path]
+    try:
+        if not path.exists():
+            raise VideoError(path, "no such file or folder")
+        found = sorted(_inside(path)) if path.is_dir() else [path]
+    except OSError as error:
+        raise VideoError(error.filename or path, f"cannot be read ({error.strerror})") from error
+    if not found:
+        raise VideoError(path, "holds no video, no numbered pictures and no still image")
+    return found
+
+
+def _inside(root: Path) -> list[Path]:
+    """The videos and clips of numbered pictures below a folder, or its stills where there are none."""
     moving: list[Path] = []
     stills: list[Path] = []
-    for folder in [path, *sorted(child for child in path.rglob("*") if child.is_dir())]:
-        files = sorted(file for file in folder.iterdir() if file.is_file() and not file.name.startswith("."))
+    for folder in [root, *(child for child in root.rglob("*") if child.is_dir())]:
+        files = [file for file in folder.iterdir() if file.is_file() and not file.name.startswith(".")]
         moving += [file for file in files if file.suffix.lower() in VIDEO_SUFFIXES]
         if numbered_pictures(folder):
             moving.append(folder)
         else:
             stills += [file for file in files if file.suffix.lower() in IMAGE_SUFFIXES]
-    found = moving or stills
-    if not found:
-        raise VideoError(path, "holds no video, no numbered pictures and no still image")
-    return sorted(found)
+    return moving or stills

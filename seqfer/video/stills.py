@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from itertools import pairwise
@@ -19,7 +20,8 @@ from seqfer.video.types import DecodeReport, Frame, Image, VideoInfo
 
 IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp"})
 DEFAULT_RATE = Fraction(25)
-SIZES_COMPARED = 16  # pictures of a folder whose headers tell whether it is one clip
+SIZES_COMPARED = 16  # pictures of a folder whose headers tell whether it is one clip …
+SAME_SIZE = 0.75  # … and the share of them that must have the same size
 # What Pillow raises for files that it cannot read.
 READING_ERRORS = (UnidentifiedImageError, Pillow.DecompressionBombError, OSError, ValueError, SyntaxError)
 
@@ -117,7 +119,7 @@ def numbered_pictures(folder: Path) -> list[Path | None] | None:
     """The pictures of a folder in the order of their numbers, or None if they are not one numbered clip.
 
     They are one clip if every picture's name ends in a number, all names are alike before it, no number
-    occurs twice, at most half of the series is missing, and a sample of them has one size (a folder of photos
+    occurs twice, at most half of the series is missing, and nearly all have one size (a folder of photos
     with numbers for names is no clip). A missing number is a None in the list; a series that counts by tens
     misses none.
     """
@@ -138,8 +140,10 @@ def numbered_pictures(folder: Path) -> list[Path | None] | None:
     if len(series) > 2 * len(numbers) or any(number not in series for number in numbers):
         return None
     sample = [by_number[number] for number in numbers[:: max(1, len(numbers) // SIZES_COMPARED)]]
-    sizes = {size for size in map(_stored_size, sample) if size is not None}
-    return [by_number.get(number) for number in series] if len(sizes) <= 1 else None
+    sizes = Counter(size for size in map(_stored_size, sample) if size is not None)
+    if sizes and max(sizes.values()) < SAME_SIZE * sizes.total():
+        return None
+    return [by_number.get(number) for number in series]
 
 
 def _stored_size(path: Path) -> tuple[int, int] | None:

@@ -27,6 +27,7 @@ class VideoInfo:
         duration_s: as the container says, None where it does not.
         frame_count: as the container says, None where it does not.
         rotation_deg: how far the stored frame is turned counter-clockwise to stand upright: 0, 90, 180 or 270.
+        start_s: the container's own time of the first frame shown, which all times here count from.
     """
 
     path: Path
@@ -36,6 +37,7 @@ class VideoInfo:
     duration_s: float | None
     frame_count: int | None
     rotation_deg: int = 0
+    start_s: float = 0.0
 
     def __post_init__(self) -> None:
         if self.width < 1 or self.height < 1:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
@@ -11,15 +12,33 @@ import numpy as np
 
 from seqfer.errors import OutputError
 from seqfer.files import write_whole
-from seqfer.video.container import open_container, video_stream
+from seqfer.video.container import open_container
 from seqfer.video.types import Frame, Image
 
 TICK = Fraction(1, 1_000_000)  # s; variable-frame-rate sources keep their times to the microsecond
 COPIED_CODECS = ("aac", "mp3")  # what every player expects in an MP4; other sound is encoded anew as AAC
+AAC_RATES = (96000, 88200, 64000, 48000, 44100, 32000, 24000, 22050, 16000, 12000, 11025, 8000)  # Hz
+USUAL_RATE = 48000  # for sound whose own rate AAC does not know
+
+
+@dataclass(frozen=True)
+class SoundSource:
+    """Where the sound of a written video comes from.
+
+    Attributes:
+        path: a media file; its first sound track is taken, none if it has none.
+        start_s: the time in that file that is 0 in the written one, as `VideoInfo.start_s` says it.
+    """
+
+    path: Path
+    start_s: float = 0.0
 
 
 def write_video(
-    path: Path, frames: Iterable[Frame], frame_rate: Fraction = Fraction(25), sound_of: Path | None = None
+    path: Path,
+    frames: Iterable[Frame],
+    frame_rate: Fraction = Fraction(25),
+    sound: SoundSource | None = None,
 ) -> None:
     """Write an MP4 file; it appears under its name only when it is whole.
 
@@ -27,29 +46,31 @@ def write_video(
         path: the file.
         frames: in the order of time, all of one size; an odd width or height is padded by one pixel.
         frame_rate: average frames per second; guides the encoder, the frames' own times are what is written.
-        sound_of: a video whose first sound track is taken over, in sync with the frames' times, which count
-            from the first frame that is shown of it. Sound that cannot be read ends where it breaks off.
+        sound: kept in sync with the frames. Sound that cannot be read ends where it breaks off.
 
     Raises:
         OutputError: the file cannot be written.
     """
     try:
         with write_whole(path) as partial, av.open(str(partial.absolute()), "w", format="mp4") as output:
-            _write(output, frames, frame_rate, sound_of)
+            _write(output, frames, frame_rate, sound)
     except (OSError, av.FFmpegError) as error:
-        raise OutputError(path, f"cannot be written ({error})") from error
+        raise OutputError(path, f"cannot be written ({error.strerror or error})") from error
 
 
 def _write(
-    output: av.container.OutputContainer, frames: Iterable[Frame], frame_rate: Fraction, sound_of: Path | None
+    output: av.container.OutputContainer,
+    frames: Iterable[Frame],
+    frame_rate: Fraction,
+    sound: SoundSource | None,
 ) -> None:
     video = output.add_stream("libx264", rate=frame_rate)
     video.pix_fmt = "yuv420p"
     video.codec_context.time_base = TICK
     video.codec_context.options = {"preset": "veryfast", "crf": "20"}
-    sound = _sound(output, sound_of) if sound_of is not None else iter(())
+    packets = _sound_packets(output, sound) if sound is not None else iter(())
     # The muxer holds packets back until every stream has come as far: sound is fed along with the pictures.
-    waiting = next(sound, None)
+    waiting = next(packets, None)
     for frame in frames:
         image = _even(frame.image)
         video.height, video.width = image.shape[:2]
@@ -58,50 +79,41 @@ def _write(
         output.mux(video.encode(picture))
         while waiting is not None and waiting[0] <= frame.time_s:
             output.mux(waiting[1])
-            waiting = next(sound, None)
+            waiting = next(packets, None)
     output.mux(video.encode(None))
     while waiting is not None:
         output.mux(waiting[1])
-        waiting = next(sound, None)
+        waiting = next(packets, None)
 
 
-def _sound(
-    output: av.container.OutputContainer, source: Path
+def _sound_packets(
+    output: av.container.OutputContainer, sound: SoundSource
 ) -> Iterator[tuple[float, av.Packet[av.AudioStream]]]:
     """The source's first sound track as packets for `output`, each with its time in seconds."""
-    with open_container(source) as container:
-        if not container.streams.audio or not container.streams.video:
+    with open_container(sound.path) as container:
+        if not container.streams.audio:
             return
-        shift = _first_shown(container, source)
-        container.seek(0, any_frame=True)
         track = container.streams.audio[0]
         try:
-            if track.codec_context.name in COPIED_CODECS:
-                yield from _copied(output, container, track, shift)
+            if track.codec_context.codec.canonical_name in COPIED_CODECS:
+                yield from _copied(output, container, track, sound.start_s)
             else:
-                yield from _encoded(output, container, track, shift)
+                yield from _encoded(output, container, track, sound.start_s)
         except av.FFmpegError:
             return
-
-
-def _first_shown(container: av.container.InputContainer, source: Path) -> Fraction:
-    first = next(container.decode(video_stream(container, source)), None)
-    if first is None or first.pts is None or first.time_base is None:
-        return Fraction(0)
-    return first.pts * first.time_base
 
 
 def _copied(
     output: av.container.OutputContainer,
     container: av.container.InputContainer,
     track: av.AudioStream,
-    shift: Fraction,
+    start_s: float,
 ) -> Iterator[tuple[float, av.Packet[av.AudioStream]]]:
     copy = output.add_stream_from_template(track)
     for packet in container.demux(track):
         if packet.dts is None or packet.pts is None or packet.size == 0:
             continue
-        ticks = round(shift / packet.time_base)
+        ticks = round(start_s / packet.time_base)
         packet.pts, packet.dts = packet.pts - ticks, packet.dts - ticks
         packet.stream = copy
         yield float(packet.pts * packet.time_base), packet
@@ -111,16 +123,17 @@ def _encoded(
     output: av.container.OutputContainer,
     container: av.container.InputContainer,
     track: av.AudioStream,
-    shift: Fraction,
+    start_s: float,
 ) -> Iterator[tuple[float, av.Packet[av.AudioStream]]]:
-    rate = track.codec_context.sample_rate
+    own = track.codec_context.sample_rate
+    rate = own if own in AAC_RATES else USUAL_RATE
     target = output.add_stream("aac", rate=rate, layout="stereo" if track.channels > 1 else "mono")
     resampler = av.AudioResampler(format="fltp", layout=target.codec_context.layout, rate=rate)
-    # Resampled frames count in samples.
     for decoded in _whole_frames(container, track):
         for frame in resampler.resample(decoded):
-            if frame is not None and frame.pts is not None:
-                frame.pts -= round(shift * rate)
+            if frame is not None and frame.pts is not None and frame.time_base:
+                # Sound that needs no resampling still counts in its container's ticks.
+                frame.pts -= round(start_s / frame.time_base)
             for packet in target.encode(frame):
                 yield float((packet.pts or 0) * packet.time_base), packet
     for packet in target.encode(None):

@@ -74,12 +74,66 @@ def test_a_folder_of_videos(tmp_path: Path) -> None:
     assert found == {"s1/a", "s2/a", "b"}
 
 
-def test_results_inside_the_folder_are_not_annotated_again(tmp_path: Path) -> None:
-    write_clip(tmp_path / "a.mp4", CLIP[:5])
+@pytest.mark.parametrize("output", ["seqfer-out", ".", ".."])
+def test_results_inside_the_folder_are_not_annotated_again(tmp_path: Path, output: str) -> None:
+    folder = tmp_path / "videos"
+    folder.mkdir()
+    write_clip(folder / "a.mp4", CLIP[:5])
     for _ in range(2):
-        done = seqfer("annotate", ".", "--overlay", "--overwrite", cwd=tmp_path)
+        done = seqfer("annotate", ".", "--overlay", "--overwrite", "-o", output, cwd=folder)
         assert done.returncode == 0, done.stderr
-    assert names(tmp_path / "seqfer-out") == {"a"}
+        assert "a.mp4: 5 frames" in done.stdout
+        assert len(done.stdout.splitlines()) == 1
+    assert (folder / output / "a" / "overlay.mp4").is_file()
+
+
+def test_a_folder_of_results_alone_is_no_input(tmp_path: Path) -> None:
+    write_clip(tmp_path / "a.mp4", CLIP[:5])
+    assert seqfer("annotate", "a.mp4", "--overlay", cwd=tmp_path).returncode == 0
+    done = seqfer("annotate", "seqfer-out", cwd=tmp_path)
+    assert done.returncode == 1
+    assert "holds nothing but results of earlier annotations" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "name", ["cash$$money.mp4", "10:30:00.mp4", "[red]x[dim].mp4", "caf\udce9.mp4", "视频 é.mp4"]
+)
+def test_any_file_name(tmp_path: Path, name: str) -> None:
+    write_clip(tmp_path / "plain.mp4", CLIP[:5]).rename(tmp_path / name)
+    done = seqfer("annotate", name, "--overlay", cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "5 frames" in done.stdout
+    assert (tmp_path / "seqfer-out" / Path(name).stem / "overlay.mp4").is_file()
+
+
+def test_numbered_pictures_are_one_clip_and_said_to_be(tmp_path: Path) -> None:
+    from PIL import Image
+
+    (tmp_path / "frames").mkdir()
+    for number in range(4):
+        Image.new("RGB", (64, 48), (40 * number, 90, 90)).save(tmp_path / "frames" / f"{number:03d}.png")
+    done = seqfer("annotate", "frames", "--picture-rate", "10", cwd=tmp_path)
+    assert done.returncode == 0
+    assert done.stderr == (
+        "note: frames: 4 pictures read as one clip at 10 per second; --picture-rate changes that\n"
+    )
+    rows = list(csv.DictReader((tmp_path / "seqfer-out" / "frames" / "frames.csv").open(newline="")))
+    assert [row["time_s"] for row in rows] == ["0.0", "0.1", "0.2", "0.3"]
+
+
+def test_an_overlay_that_fails_leaves_the_rest(tmp_path: Path) -> None:
+    write_clip(tmp_path / "a.mp4", CLIP[:5])
+    code = (
+        "import sys, seqfer.timeline.overlay as overlay, seqfer.errors as errors\n"
+        "def fail(timeline, path, *rest): raise errors.OutputError(path, 'the disk is full')\n"
+        "overlay.write_overlay = fail\n"
+        "sys.argv = ['seqfer', 'annotate', 'a.mp4', '--overlay']\n"
+        "from seqfer.cli.main import run; run()"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stderr == "error: a.mp4: no overlay: the disk is full\n"
+    assert "frames.csv" in names(tmp_path / "seqfer-out" / "a")
 
 
 def test_no_face_is_a_plain_remark(tmp_path: Path) -> None:
@@ -231,7 +285,7 @@ def test_damaged_and_cut_off_files(tmp_path: Path, shared_videos: Path) -> None:
     damaged = shared_videos / "broken" / "decord_corrupted.mp4"
     done = seqfer("annotate", damaged, "-o", "out", cwd=tmp_path)
     assert done.returncode == 0
-    assert "1 frame did not decode" in done.stderr
+    assert "1 frame not decoded" in done.stderr
     assert len(done.stderr.splitlines()) == 1
     whole = (shared_videos / "pyfeat" / "WolfgangLanger_Pexels.mp4").read_bytes()
     (tmp_path / "cut.mp4").write_bytes(whole[: len(whole) // 4])

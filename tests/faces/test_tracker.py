@@ -94,15 +94,19 @@ def test_well_separated_wanderers_are_never_confused(seed: int, people: int, rat
 
 
 @pytest.mark.parametrize(
-    ("ids", "scores", "frames", "kept"),
+    ("ids", "scores", "shown_s", "frames", "kept"),
     [
-        ([1, 1, 1], [0.9, 0.5, 0.5], 10, {1: 1}),
-        ([1, 1, 1], [0.69, 0.6, 0.6], 10, {}),  # never beyond doubt
-        ([1, 1], [0.9, 0.9], 10, {}),  # a glimpse
-        ([1], [0.9], 1, {1: 1}),  # a still image
-        ([1, 2, 2, 2, 1, 3, 3, 3], [0.9] * 8, 10, {2: 1, 3: 2}),  # what is left is numbered anew
-        ([], [], 10, {}),
+        ([1, 1, 1], [0.9, 0.5, 0.5], 0.04, 10, {1: 1}),
+        ([1, 1, 1], [0.69, 0.6, 0.6], 0.04, 10, {}),  # never beyond doubt
+        ([1, 1], [0.9, 0.9], 0.04, 10, {}),  # a glimpse
+        ([1, 1], [0.9, 0.9], 1.2, 10, {1: 1}),  # every thirtieth frame read: two of them are no glimpse
+        ([1], [0.9], 0.0, 1, {1: 1}),  # a still image
+        ([1, 2, 2, 2, 1, 3, 3, 3], [0.9] * 8, 0.04, 10, {2: 1, 3: 2}),  # what is left is numbered anew
+        ([], [], 0.04, 10, {}),
     ],
 )
-def test_lasting_tracks(ids: list[int], scores: list[float], frames: int, kept: dict[int, int]) -> None:
-    assert lasting_tracks(np.array(ids, np.int64), np.array(scores), frames) == kept
+def test_lasting_tracks(
+    ids: list[int], scores: list[float], shown_s: float, frames: int, kept: dict[int, int]
+) -> None:
+    shown = np.full(len(ids), shown_s)
+    assert lasting_tracks(np.array(ids, np.int64), np.array(scores), shown, frames) == kept

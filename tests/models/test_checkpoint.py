@@ -77,6 +77,22 @@ def test_half_precision_halves_the_file_and_hardly_moves_the_numbers(tmp_path: P
         (lambda f: edit(f, lambda d: d["architecture"]["labels"].update(names=["happy"])), "label"),
         (lambda f: edit(f, lambda d: d["architecture"]["preprocess"].update(size=3)), "input size"),
         (lambda f: edit(f, lambda d: d["architecture"]["head_settings"].update(width=9)), "does not fit"),
+        (lambda f: edit(f, lambda d: d["architecture"]["head_settings"].update(width=0)), "head 'bilstm'"),
+        (lambda f: edit(f, lambda d: d["architecture"]["head_settings"].update(dropout=5)), "head 'bilstm'"),
+        (
+            lambda f: edit(f, lambda d: d["architecture"]["encoder_settings"].update(widths=[])),
+            "equal length",
+        ),
+        (
+            lambda f: edit(f, lambda d: d["architecture"]["encoder_settings"].update(stem_width=-1)),
+            "encoder 'compact'",
+        ),
+        (
+            lambda f: edit(f, lambda d: d["architecture"]["encoder_settings"].update(channels=3)),
+            "encoder 'compact'",
+        ),
+        (lambda f: edit(f, lambda d: d.update(training=[1])), "training"),
+        (lambda f: edit(f, lambda d: d.pop("metrics")), "metrics"),
         (lambda f: (f / WEIGHTS).write_bytes((f / WEIGHTS).read_bytes()[:-9]), "SHA-256 differs"),
         (lambda f: (f / WEIGHTS).write_bytes(b""), "SHA-256 differs"),
     ],

@@ -86,3 +86,17 @@ def test_outputs_check_their_shapes() -> None:
 def test_unknown_head_names_the_known_ones() -> None:
     with pytest.raises(ModelError, match="unknown head 'gru'; known: mean, bilstm"):
         build_head("gru", DIM, LABELS, {})
+
+
+def test_lengths_may_lie_on_the_cpu_whatever_the_device() -> None:
+    # The meta device computes no numbers, but refuses to mix devices as a GPU does.
+    head = MeanHead(DIM, LABELS).to("meta").eval()
+    output = head(torch.zeros(2, 3, DIM, device="meta"), torch.tensor([3, 2]))
+    assert output.frame_logits.device.type == "meta"
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA device")
+def test_the_same_numbers_on_a_gpu(head: torch.nn.Module) -> None:
+    output: SequenceOutput = head(batch(), LENGTHS)
+    there: SequenceOutput = head.cuda()(batch().cuda(), LENGTHS)
+    assert torch.allclose(output.frame_logits, there.frame_logits.cpu(), atol=1e-4)

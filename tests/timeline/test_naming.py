@@ -17,6 +17,7 @@ from seqfer.timeline.naming import output_folders
         (["s1/clip.mp4", "s1/clip.mov", "s2/clip.mp4"], ["s1/clip.mp4", "s1/clip.mov", "s2/clip"]),
         (["frames/", "frames.mp4"], ["frames/", "frames.mp4"]),
         (["a.b.mp4"], ["a.b"]),
+        (["s1/clip.mp4", "s2/clip.mp4", "s1.mp4"], ["s1/clip", "s2/clip", "s1.mp4"]),
     ],
 )
 def test_names_are_short_and_never_alike(tmp_path: Path, videos: list[str], folders: list[str]) -> None:
@@ -33,3 +34,9 @@ def test_names_are_short_and_never_alike(tmp_path: Path, videos: list[str], fold
     found = output_folders(paths, root)
     assert found == [root / folder for folder in folders]
     assert len(set(found)) == len(found)
+
+
+def test_the_folder_one_stands_in_has_a_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "frames").mkdir()
+    monkeypatch.chdir(tmp_path / "frames")
+    assert output_folders([Path()], Path("out")) == [Path("out/frames")]

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from matplotlib.collections import Collection
@@ -65,3 +67,20 @@ def test_colours_differ_and_unknown_labels_have_one() -> None:
     assert rgb_of("sad") == (0x44, 0x77, 0xAA)
     assert colour_of("bored") == colour_of("bored")
     assert colour_of("bored").startswith("#")
+
+
+@pytest.mark.parametrize(
+    "name", ["cash$$money.mov", "a$_ b$.mov", "caf\udce9.mov", "视频.mov", "%s {x} \\frac.mov"]
+)
+def test_any_file_name_can_be_drawn(tmp_path: Path, name: str, recwarn: pytest.WarningsRecorder) -> None:
+    timeline({1: spans([("happy", 5)])}, frames=5, path=Path(name)).save(tmp_path / "out", ("csv", "json"))
+    assert (tmp_path / "out" / "timeline.png").stat().st_size > 5_000
+    assert not recwarn.list
+
+
+def test_a_still_shows_a_bar_per_expression() -> None:
+    made = timeline({1: {0: "happy"}}, frames=1, times=[0.0])
+    object.__setattr__(made, "end_s", 0.0)
+    shown = texts(made.plot())
+    assert "happy 0.88" in shown
+    assert "fear 0.02" in shown

@@ -54,6 +54,12 @@ def test_short_segments_and_interruptions(
     assert found(timeline({1: spans(stretches)}, frames), options) == [(1, *segment) for segment in segments]
 
 
+def test_sparse_frames_are_no_absence() -> None:
+    # Every fifteenth frame read: each stands until the next one, so the face was never away.
+    made = timeline({1: spans([("happy", 10)])}, frames=10, rate=25 / 15)
+    assert found(made, PLAIN) == [(1, "happy", 0.0, 6.0)]
+
+
 def test_tracks_are_apart() -> None:
     made = timeline({1: spans([("happy", 20)]), 2: spans([("", 5), ("sad", 15)])}, frames=20)
     assert found(made, PLAIN) == [(1, "happy", 0.0, 0.8), (2, "sad", 0.2, 0.8)]

@@ -9,7 +9,7 @@ import pytest
 from seqfer.errors import OutputError
 from seqfer.video.opening import open_video
 from seqfer.video.types import Frame
-from seqfer.video.writer import write_video
+from seqfer.video.writer import SoundSource, write_video
 from tests.media import numbered_image, read_number, write_clip
 
 UNEVEN = [0.0, 0.04, 0.0536718, 0.2, 0.3333, 0.5]
@@ -40,17 +40,25 @@ def loudness_start_s(path: Path) -> float:
     raise AssertionError("the sound is silent")
 
 
-@pytest.mark.parametrize("file", ["source.mp4", "source.mkv"])
-@pytest.mark.parametrize("start_s", [0.0, 1.5])
-def test_sound_is_kept_in_sync(tmp_path: Path, file: str, start_s: float) -> None:
+SOUND_KINDS = [("a.mp4", "aac"), ("a.mkv", "aac"), ("a.mkv", "libopus"), ("a.mkv", "ac3"), ("a.mkv", "libmp3lame")]
+
+
+@pytest.mark.parametrize(
+    ("file", "codec", "start_s"),
+    # AVI has no start times.
+    [("a.avi", "mp2", 0.0), *((file, codec, start) for file, codec in SOUND_KINDS for start in (0.0, 0.2, 1.5))],
+)
+def test_sound_is_kept_in_sync(tmp_path: Path, file: str, codec: str, start_s: float) -> None:
     times = [k / 25 for k in range(50)]
-    source = write_clip(tmp_path / file, times, audio=True, start_s=start_s)
+    video_codec = "mpeg4" if file.endswith("avi") else "libx264"
+    source = write_clip(tmp_path / file, times, audio=codec, start_s=start_s, codec=video_codec)
     path = tmp_path / "out.mp4"
     with open_video(source) as video:
-        write_video(path, video, sound_of=source)
+        write_video(path, video, sound=SoundSource(source, video.info.start_s))
     assert loudness_start_s(path) == pytest.approx(loudness_start_s(source), abs=0.03)
     with av.open(str(path)) as container:
-        assert container.streams.audio[0].codec_context.name.startswith("aac")
+        kept = container.streams.audio[0].codec_context.codec.canonical_name
+        assert kept == ("mp3" if codec == "libmp3lame" else "aac")
         last = [frame.time for frame in container.decode(audio=0)][-1]
     assert last == pytest.approx(2.0, abs=0.15)
 
@@ -59,7 +67,7 @@ def test_sound_of_other_kinds_is_encoded_anew(tmp_path: Path, shared_videos: Pat
     source = shared_videos / "GRID" / "bbaf2n.mpg"  # MP2
     path = tmp_path / "out.mp4"
     with open_video(source) as video:
-        write_video(path, video, sound_of=source)
+        write_video(path, video, sound=SoundSource(source, video.info.start_s))
     with av.open(str(path)) as container:
         assert container.streams.audio[0].codec_context.name.startswith("aac")
         frames = list(container.decode(audio=0))
@@ -69,7 +77,7 @@ def test_sound_of_other_kinds_is_encoded_anew(tmp_path: Path, shared_videos: Pat
 def test_a_source_without_sound_is_fine(tmp_path: Path) -> None:
     source = write_clip(tmp_path / "source.mp4", [0.0, 0.04, 0.08])
     with open_video(source) as video:
-        write_video(tmp_path / "out.mp4", video, sound_of=source)
+        write_video(tmp_path / "out.mp4", video, sound=SoundSource(source))
     with av.open(str(tmp_path / "out.mp4")) as container:
         assert not container.streams.audio
 
