@@ -27,7 +27,7 @@ check: $(VENV)/.installed-dev
 $(VENV)/bin/python:
 	$(if $(shell "$(PYTHON)" -c '$(SUPPORTED)' 2>/dev/null && echo fits),,$(error seqfer needs \
 		Python 3.10, 3.11 or 3.12; install one, or name it: make PYTHON=/path/to/python3.11))
-	"$(PYTHON)" -m venv $(VENV)
+	"$(PYTHON)" -m venv $(VENV) || { rm -rf $(VENV); exit 1; }
 
 $(VENV)/.installed: $(VENV)/bin/python pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable .
@@ -42,4 +42,4 @@ $(VENV)/.installed-dev: $(VENV)/.installed
 	@touch $@
 
 clean:
-	rm -rf $(VENV) build dist seqfer-out .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) build dist seqfer-out/seqfer-demo seqfer-out/seqfer-demo.mp4 .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -5,6 +5,9 @@
 
 Without a video it takes the demo's clip. Start-up is not counted: the model is loaded and a first annotation is
 thrown away. Writing is: each run ends with the CSV tables, the JSON document and the picture on disk.
+
+As a yardstick for the machine, each run is followed by one of MediaPipe's short-range model alone, in one thread,
+on the same frames: rates of two machines, or of one at two moments, compare by their ratio to it.
 """
 
 from __future__ import annotations
@@ -13,6 +16,7 @@ import argparse
 import os
 import statistics
 import tempfile
+from itertools import islice
 from pathlib import Path
 from time import perf_counter
 
@@ -21,8 +25,12 @@ from rich.table import Table
 
 from seqfer.annotation import Annotator, StageSeconds
 from seqfer.demo import write_demo_clip
+from seqfer.faces.types import create_detector
 from seqfer.machine import usable_cores
+from seqfer.video.opening import open_video
+from seqfer.video.types import Image
 
+YARDSTICK_FRAMES = 200
 STAGES = {
     "decode": "decode, convert to RGB",
     "glance": "detect: a look at every frame",
@@ -46,7 +54,13 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as scratch:
         video = options.video or write_demo_clip(Path(scratch) / "demo.mp4")
         annotator = Annotator(options.model, precision=options.precision)
-        runs = [time_once(annotator, video, Path(scratch) / str(run)) for run in range(options.runs + 1)][1:]
+        with open_video(video) as stream:
+            images = [frame.image for frame in islice(stream, YARDSTICK_FRAMES)]
+        runs, yardsticks = [], []
+        for run in range(options.runs + 1):
+            runs.append(time_once(annotator, video, Path(scratch) / str(run)))
+            yardsticks.append(glances_per_second(images))
+    del runs[0], yardsticks[0]
     console = Console()
     frames = runs[0]["frames"]
     rates = sorted(frames / run["total"] for run in runs)
@@ -59,6 +73,12 @@ def main() -> None:
         f"end to end: [bold]{statistics.median(rates):.0f}[/bold] frames per second "
         f"(median; {rates[0]:.0f} to {rates[-1]:.0f})"
     )
+    yardstick = statistics.median(yardsticks)
+    console.print(
+        f"MediaPipe's short-range model alone: {yardstick:.0f} frames per second "
+        f"(median; {min(yardsticks):.0f} to {max(yardsticks):.0f}); "
+        f"ratio {statistics.median(rates) / yardstick:.2f}"
+    )
     table = Table("stage", "busy ms per frame", "share of all work")
     busy = {stage: statistics.median(run[stage] for run in runs) for stage in STAGES}
     for stage, text in STAGES.items():
@@ -67,6 +87,17 @@ def main() -> None:
         )
     console.print(table)
     console.print("Stages but the last two overlap, so their times add up to more than the whole.")
+
+
+def glances_per_second(images: list[Image]) -> float:
+    """How fast MediaPipe's short-range model looks at pictures, in one thread and with nothing beside it."""
+    detector = create_detector("mediapipe")
+    start = perf_counter()
+    for image in images:
+        detector.glance(image)
+    seconds = perf_counter() - start
+    detector.close()
+    return len(images) / seconds
 
 
 def time_once(annotator: Annotator, video: Path, folder: Path) -> dict[str, float]:

@@ -12,7 +12,7 @@ import platform
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from time import perf_counter
@@ -23,9 +23,10 @@ import torch
 from numpy.typing import NDArray
 
 from seqfer import __version__
+from seqfer.errors import VideoError
 from seqfer.faces.extraction import extract_faces, glance_at
 from seqfer.faces.tracker import lasting_tracks
-from seqfer.faces.types import Detector, FrameFaces, check_detector, create_detector
+from seqfer.faces.types import FrameFaces, check_detector, create_detector
 from seqfer.files import sha256_of
 from seqfer.machine import installed_version, usable_cores
 from seqfer.models.bundled import DEFAULT_MODEL, load_model
@@ -39,7 +40,7 @@ from seqfer.video.types import DecodeReport, VideoInfo
 
 FRAMES_AHEAD = 8  # decoded frames that wait for each of the next two stages: 50 MB at full HD
 FACES_AHEAD = 64  # frames' faces that wait for the model
-BATCH = 16  # face crops that go through the network at once; larger ones are no faster on a CPU, and overlap less
+BATCH = 32  # face crops that go through the network at once; larger ones are no faster on a CPU, and overlap less
 BATCH_GPU = 256
 
 Progress = Callable[[VideoInfo, int], None]
@@ -90,7 +91,6 @@ class Annotator:
         path: str | Path,
         progress: Progress | None = None,
         seconds: StageSeconds | None = None,
-        detector: Detector | None = None,
     ) -> Timeline:
         """The timeline of one video.
 
@@ -98,7 +98,6 @@ class Annotator:
             path: a video file, a still image, or a folder of numbered pictures.
             progress: called after each frame with the video's facts and the number of frames read so far.
             seconds: filled with the stages' times.
-            detector: takes the place of a new one of the annotator's kind.
 
         Raises:
             VideoError: the path cannot be read as a video.
@@ -107,16 +106,16 @@ class Annotator:
         start = perf_counter()
         seconds = seconds or StageSeconds()
         collected = _Collected(self.predictor)
-        used = detector or create_detector(self.detector)
+        detector = create_detector(self.detector)
         try:
             with (
                 _shared_cores(),
                 _hashing(path) as digest,
                 open_video(path, self.every, self.picture_rate) as stream,
                 Prefetch(stream, FRAMES_AHEAD) as frames,
-                Prefetch(glance_at(frames, used), FRAMES_AHEAD) as glances,
+                Prefetch(glance_at(frames, detector), FRAMES_AHEAD) as glances,
                 Prefetch(
-                    extract_faces(glances, used, self.predictor.architecture.preprocess), FACES_AHEAD
+                    extract_faces(glances, detector, self.predictor.architecture.preprocess), FACES_AHEAD
                 ) as faces,
             ):
                 for count, frame in enumerate(faces, start=1):
@@ -127,8 +126,7 @@ class Annotator:
                 info, report = stream.info, stream.report
                 sha256 = digest.result()
         finally:
-            if detector is None:
-                used.close()
+            detector.close()
         # A stage is busy while it makes items, but not while it waits for those of the stage before.
         seconds.decode = frames.busy_s
         seconds.glance = glances.busy_s - frames.waited_s
@@ -280,15 +278,23 @@ def _shared_cores() -> Iterator[None]:
 def _hashing(path: Path) -> Iterator[Future[str]]:
     """The digest of a file, or of a folder's pictures in order, made beside other work.
 
-    Leaving the block ends the work, done or not: nobody should wait for the rest of a large file after an error.
+    Pictures that cannot be read are left out, as they are from the frames. Leaving the block ends the work, done
+    or not: nobody should wait for the rest of a large file after an error.
     """
     stop = threading.Event()
 
     def digest() -> str:
-        if not path.is_dir():
-            return sha256_of(path, stop)
-        pictures = [picture for picture in numbered_pictures(path) or () if picture is not None]
-        return hashlib.sha256("".join(sha256_of(picture, stop) for picture in pictures).encode()).hexdigest()
+        try:
+            if not path.is_dir():
+                return sha256_of(path, stop)
+            pictures = numbered_pictures(path) or ()
+        except OSError as error:
+            raise VideoError(path, f"cannot be read any more ({error.strerror})") from error
+        digests = []
+        for picture in pictures:
+            with suppress(OSError):
+                digests.append("" if picture is None else sha256_of(picture, stop))
+        return hashlib.sha256("".join(digests).encode()).hexdigest()
 
     with ThreadPoolExecutor(1) as background:
         try:

@@ -3,26 +3,16 @@
 from __future__ import annotations
 
 import platform
+import re
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, requires
 from typing import Literal
 
 from seqfer import __version__
 from seqfer.machine import installed_version, usable_cores
 
-PACKAGES = (
-    "av",
-    "mediapipe",
-    "numpy",
-    "opencv-contrib-python",
-    "pandas",
-    "pillow",
-    "pyarrow",
-    "safetensors",
-    "scipy",
-    "torch",
-)
 OPENCV = (
     "opencv-python",
     "opencv-python-headless",
@@ -50,7 +40,7 @@ def examine() -> Iterator[Finding]:
     """Look at everything that an annotation needs; each finding stands for itself."""
     yield Finding("seqfer", __version__)
     yield _python()
-    for package in PACKAGES:
+    for package in required_packages():
         installed = installed_version(package)
         remedy = None if installed else f"pip install {package} (or install seqfer again)"
         yield Finding(package, installed or "missing", remedy)
@@ -65,6 +55,16 @@ def examine() -> Iterator[Finding]:
                 f"does not work: {type(error).__name__}: {reason}",
                 "install seqfer again into a fresh environment, with constraints.txt",
             )
+
+
+def required_packages() -> list[str]:
+    """The distributions that every installation of seqfer needs, as its own metadata list them."""
+    try:
+        wanted = requires("seqfer") or []
+    except PackageNotFoundError:  # run from its sources, without having been installed
+        return []
+    names = [re.split(r"[^\w.-]", text, maxsplit=1)[0] for text in wanted if ";" not in text]
+    return sorted(names)
 
 
 def _python() -> Finding:

@@ -210,3 +210,15 @@ class TestRealClips:
         timeline = annotator.annotate(shared_videos / "moviepy" / "chaplin.mp4")
         assert len(timeline.frame_index) == 241
         assert len(timeline.tracks()) >= 2
+
+
+def test_a_picture_that_is_gone_is_lost_and_no_more(annotator: Annotator, tmp_path: Path) -> None:
+    from PIL import Image
+
+    for number in (1, 2, 4):
+        Image.new("RGB", (64, 48), (40 * number, 90, 90)).save(tmp_path / f"frame_{number}.png")
+    (tmp_path / "frame_3.png").symlink_to(tmp_path / "nowhere.png")
+    timeline = annotator.annotate(tmp_path)
+    assert timeline.frame_index.tolist() == [0, 1, 3]
+    assert timeline.provenance["decoding"]["lost"] == 1
+    assert len(timeline.provenance["video_sha256"]) == 64

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from seqfer import environment
-from seqfer.environment import Finding, examine
+from seqfer.environment import Finding, examine, required_packages
 from seqfer.machine import installed_version
 
 
@@ -43,6 +43,13 @@ def test_a_missing_package_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
         environment, "installed_version", lambda name: None if name == "pandas" else installed_version(name)
     )
     assert "pip install pandas" in (by_subject()["pandas"].remedy or "")
+
+
+def test_every_package_that_is_needed_is_looked_at() -> None:
+    names = required_packages()
+    assert {"matplotlib", "pydantic", "rich", "torch", "typer"} <= set(names)
+    assert not {"pytest", "ruff", "decord"} & set(names)  # for developers, and not for every machine
+    assert set(names) <= set(by_subject())
 
 
 def test_what_breaks_is_a_finding_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -109,12 +109,8 @@ def _find(places: list[Path]) -> tuple[list[Outcome], list[Path]]:
     found: dict[Path, Path] = {}
     for place in places:
         try:
-            videos = find_videos(place)
             # Overlays of an earlier run are no videos of the folder that the results happen to lie in.
-            new = [video for video in videos if video == place or not holds_results(video.parent)]
-            if not new:
-                raise VideoError(place, "holds nothing but results of earlier annotations")
-            for video in new:
+            for video in find_videos(place, passed_over=holds_results):
                 found.setdefault(video.resolve(), video)
         except SeqferError as error:
             error_line(error)
@@ -140,6 +136,8 @@ def _annotate(annotator: Annotator, video: Path, folder: Path, settings: Setting
             problem = _overlay(annotator, timeline, place, description) if settings.overlay else None
     except SeqferError as error:
         return Outcome(video, problem=str(error))
+    except OSError as error:  # a drive that is gone, a file that another program takes away
+        return Outcome(video, problem=f"{video}: {error.strerror or error}")
     if video.is_dir():
         count, rate = _count(timeline.video.frame_count or 0, "picture"), f"{annotator.picture_rate:g}"
         remark_line(f"{video}: {count} read as one clip at {rate} per second; --picture-rate changes that")
@@ -147,7 +145,8 @@ def _annotate(annotator: Annotator, video: Path, folder: Path, settings: Setting
     decoding = timeline.provenance["decoding"]
     if decoding["truncated"]:
         promised = decoding["decoded"] + decoding["lost"]
-        problem = f"{video}: is cut off; {decoding['decoded']} of {promised} frames were decoded and annotated"
+        cut_off = f"{video}: is cut off; {decoding['decoded']} of {promised} frames were decoded"
+        problem = f"{cut_off}; {problem}" if problem else cut_off
     elif decoding["lost"] or decoding["damaged"]:
         lost, damaged = _count(decoding["lost"], "frame"), decoding["damaged"]
         reason = "missing, unreadable or of another size" if video.is_dir() else "not decoded"

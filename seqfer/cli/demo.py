@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -50,7 +53,12 @@ def demo(
     say(f"The clip is {clip}; its results are in {folder}:")
     for file in sorted(folder.iterdir()):
         say(f"  {file}")
-    out.print("Your own video:  seqfer annotate VIDEO --overlay")
+    say(f"Your own video:  {_command()} annotate VIDEO --overlay")
+
+
+def _command() -> str:
+    """How to call seqfer from here: by its name, or by its place where the shell would not find that name."""
+    return "seqfer" if shutil.which("seqfer") else os.path.relpath(Path(sys.executable).with_name("seqfer"))
 
 
 def _print_strips(timeline: Timeline) -> None:

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import torch
 from pydantic import TypeAdapter, ValidationError
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 
 from seqfer.errors import ModelError, OptionError
 from seqfer.files import sha256_of, write_whole
@@ -72,7 +72,7 @@ def save_checkpoint(
         for name, tensor in model.state_dict().items()
     }
     with write_whole(folder / WEIGHTS) as weights, write_whole(folder / DESCRIPTION) as description:
-        save_file(tensors, weights)
+        weights.write_bytes(save(tensors))  # save_file would make a file that only its owner may read
         document = {
             "format": FORMAT,
             "weights_sha256": sha256_of(weights),

@@ -5,15 +5,16 @@ from __future__ import annotations
 import os
 from collections import defaultdict
 from collections.abc import Sequence
+from itertools import count
 from pathlib import Path
 
 
 def output_folders(videos: Sequence[Path], root: Path) -> list[Path]:
-    """A folder below `root` for each video, no two alike.
+    """A folder below `root` for each video, no two alike, also where upper and lower case are the same.
 
     It is called like the video without its suffix. Videos that would share a name get those of their folders
     before it, from where they part; if they differ in the suffix alone, or if one would lie in the other, they
-    keep it.
+    keep it. Where all that does not help, a number follows.
     """
     names = [Path(video.stem if video.is_file() else video.resolve().name) for video in videos]
     for alike in _alike(names):
@@ -28,12 +29,27 @@ def output_folders(videos: Sequence[Path], root: Path) -> list[Path]:
     names = [
         name.with_name(video.name) if name in above else name for name, video in zip(names, videos, strict=True)
     ]
+    for alike in _alike(names):
+        for index in alike[1:]:
+            names[index] = _numbered(names[index], names)
     return [root / name for name in names]
+
+
+def _numbered(name: Path, taken: Sequence[Path]) -> Path:
+    """The name with the first number behind it that makes it unlike all others."""
+    keys = {_key(other) for other in taken}
+    tries = (name.with_name(f"{name.name}-{number}") for number in count(2))
+    return next(new for new in tries if _key(new) not in keys)
 
 
 def _alike(names: Sequence[Path]) -> list[list[int]]:
     """The positions of each name that occurs several times."""
     places = defaultdict(list)
     for index, name in enumerate(names):
-        places[name].append(index)
+        places[_key(name)].append(index)
     return [indices for indices in places.values() if len(indices) > 1]
+
+
+def _key(name: Path) -> str:
+    """Macs and Windows take names that differ in case alone for the same."""
+    return name.as_posix().casefold()

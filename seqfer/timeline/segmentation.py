@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from seqfer.timeline.types import Segment, SegmentOptions, Timeline
 
 NONE = -1  # where no label holds
+ROUNDING_S = 5e-7  # times are to the microsecond; durations that differ by less are equal
 
 
 def segment(timeline: Timeline, options: SegmentOptions) -> list[Segment]:
@@ -40,8 +41,8 @@ def segment(timeline: Timeline, options: SegmentOptions) -> list[Segment]:
 
 def smooth(values: NDArray[np.float64], times_s: NDArray[np.float64], width_s: float) -> NDArray[np.float64]:
     """Centred moving average over time: each row of (T, K) becomes the mean of all within `width_s` / 2 of it."""
-    # Half a microsecond, so that frames at the window's very edge fall in on both sides alike.
-    reach = width_s / 2 + 5e-7
+    # So that frames at the window's very edge fall in on both sides alike.
+    reach = width_s / 2 + ROUNDING_S
     first = np.searchsorted(times_s, times_s - reach, "left")
     after = np.searchsorted(times_s, times_s + reach, "right")
     sums = np.concatenate([np.zeros((1, values.shape[1])), np.cumsum(values, axis=0)])
@@ -82,10 +83,13 @@ def _runs(
         if states[first] != NONE
     ]
 
+    def is_short(before: int, after: int) -> bool:
+        return bool(starts_s[after] - ends_s[before] < min_duration_s - ROUNDING_S)
+
     def bridged(pieces: list[tuple[int, int, int]]) -> list[tuple[int, int, int]]:
         joined: list[tuple[int, int, int]] = []
         for label, first, last in pieces:
-            if joined and joined[-1][0] == label and starts_s[first] - ends_s[joined[-1][2]] < min_duration_s:
+            if joined and joined[-1][0] == label and is_short(joined[-1][2], first):
                 joined[-1] = (label, joined[-1][1], last)
             else:
                 joined.append((label, first, last))
@@ -93,5 +97,7 @@ def _runs(
 
     # A flicker is joined before it is judged too short; what it interrupted is joined after it is gone.
     # A frame that is shown for no time, as a still image is, makes no segment.
-    long_enough = [run for run in bridged(runs) if 0 < ends_s[run[2]] - starts_s[run[1]] >= min_duration_s]
+    long_enough = [
+        run for run in bridged(runs) if 0 < ends_s[run[2]] - starts_s[run[1]] >= min_duration_s - ROUNDING_S
+    ]
     yield from bridged(long_enough)

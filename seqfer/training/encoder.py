@@ -47,7 +47,7 @@ class EncoderRecipe:
         strength: of the disturbances.
     """
 
-    epochs: int = 100
+    epochs: int = 60
     batch_size: int = 128
     peak_rate: float = 0.1
     warmup: float = 0.15

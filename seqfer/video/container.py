@@ -21,14 +21,17 @@ from seqfer.video.types import DecodeReport, Frame, Image, VideoInfo
 MOST_THREADS = 8
 FALLBACK_RATE = Fraction(25)
 MOST_FAILURES = 20  # in a row, until a damaged container is given up
+SET_BACK_S = Fraction(1, 2)  # a time that lies so far before the last one is no mere repeat
+MICROSECOND = Fraction(1, 1_000_000)
 SHORTFALL_S = 0.5  # containers state the end of their video roughly; less than this is nothing
 
 
 class ContainerStream:
     """A video file's frames: upright, in square pixels, at the container's own times.
 
-    A frame that does not decode is passed over and counted. A frame whose time is missing or does not
-    increase gets the time one average frame after its predecessor.
+    A frame that does not decode is passed over and counted. A frame without a time gets the one that is an
+    average frame after its predecessor's, a frame that repeats a time the next microsecond. Where the clock is
+    set back, as where recordings were joined, time goes on from the frame before.
     """
 
     def __init__(self, path: Path, every: int = 1) -> None:
@@ -72,10 +75,16 @@ class ContainerStream:
         step = 1 / self._rate
         first: Fraction | None = None
         last: Fraction | None = None
+        joined = Fraction(0)  # what the clock was set back by so far
         for picture in self._pictures:
-            time = None if picture.pts is None else picture.pts * Fraction(picture.time_base or 1)
-            if time is None or (last is not None and time <= last):
+            time = None if picture.pts is None else picture.pts * Fraction(picture.time_base or 1) + joined
+            if time is None:
                 time = Fraction(0) if last is None else last + step
+            elif last is not None and time <= last - SET_BACK_S:
+                joined += last + step - time
+                time = last + step
+            elif last is not None and time <= last:
+                time = last + MICROSECOND
             first = time if first is None else first
             last = time
             index = self._decoded
@@ -173,11 +182,19 @@ def open_container(path: Path) -> av.container.InputContainer:
 
 
 def video_stream(container: av.container.InputContainer, path: Path) -> av.VideoStream:
-    """The first video stream of a container that is not a cover picture."""
+    """The first video stream of a container that can be decoded and is not a cover picture.
+
+    Raises:
+        VideoError: there is none.
+    """
     streams = [s for s in container.streams.video if not s.disposition & av.stream.Disposition.attached_pic]
     if not streams:
         raise VideoError(path, "holds no video (audio only?)")
-    return streams[0]
+    # PyAV lets a stream without a decoder be decoded, which ends the whole process.
+    known = [stream for stream in streams if stream.codec_context is not None]
+    if not known:
+        raise VideoError(path, "is coded in a way that this FFmpeg does not know; convert it to H.264")
+    return known[0]
 
 
 def _read_info(
@@ -200,9 +217,11 @@ def _read_info(
 
 
 def _listed_samples(container: av.container.InputContainer, stream: av.VideoStream) -> int | None:
-    """How many pictures a container lists; None where it keeps no list that can be relied on."""
-    # MP4 and MOV list every sample they hold, also those outside the edit list, which are not to be shown.
-    return stream.frames or None if container.format.name.startswith("mov") else None
+    """How many packets a container lists; None where it keeps no list that can be relied on."""
+    if not container.format.name.startswith("mov") or not stream.frames:
+        return None
+    # Of the samples that an edit list cuts away, FFmpeg indexes only those that others are decoded from.
+    return len(stream.index_entries)
 
 
 def _stated_end_s(container: av.container.InputContainer, stream: av.VideoStream, start_s: float) -> float | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
 
@@ -32,7 +33,10 @@ def open_video(path: str | Path, every: int = 1, picture_rate: Fraction | float 
     check_reading(every, picture_rate)
     path = Path(path)
     if path.is_dir():
-        pictures = numbered_pictures(path)
+        try:
+            pictures = numbered_pictures(path)
+        except OSError as error:
+            raise VideoError(path, f"cannot be read ({error.strerror})") from error
         if pictures is None:
             raise VideoError(path, "is not a folder of numbered pictures (frame_0001.png, frame_0002.png, …)")
         return PictureStream(path, pictures, Fraction(picture_rate).limit_denominator(1_000_000), every)
@@ -49,21 +53,26 @@ def check_reading(every: int, picture_rate: Fraction | float) -> None:
         raise OptionError(f"pictures per second must lie in (0, 10000), not {picture_rate}")
 
 
-def find_videos(path: str | Path) -> list[Path]:
+def find_videos(path: str | Path, passed_over: Callable[[Path], bool] = lambda folder: False) -> list[Path]:
     """Every video that a path stands for, each to be opened by `open_video`.
 
     A file stands for itself. A folder of numbered pictures is one clip. Any other folder stands for what it
-    holds, subfolders included, in the order of names: its videos and clips of numbered pictures, or, where
-    there are none, its stills.
+    holds, subfolders included but hidden ones, in the order of names: its videos and clips of numbered pictures,
+    or, where there are none, its stills. A subfolder that cannot be read stands for itself, so that whoever opens
+    it is told.
+
+    Args:
+        path: a file or a folder.
+        passed_over: says of a folder whether what lies in it does not count.
 
     Raises:
-        VideoError: the path does not exist, or a folder holds nothing of the kind.
+        VideoError: the path does not exist or cannot be read, or a folder holds nothing of the kind.
     """
     path = Path(path)
     try:
         if not path.exists():
             raise VideoError(path, "no such file or folder")
-        found = sorted(_inside(path)) if path.is_dir() else [path]
+        found = sorted(_inside(path, passed_over)) if path.is_dir() else [path]
     except OSError as error:
         raise VideoError(error.filename or path, f"cannot be read ({error.strerror})") from error
     if not found:
@@ -71,14 +80,30 @@ def find_videos(path: str | Path) -> list[Path]:
     return found
 
 
-def _inside(root: Path) -> list[Path]:
+def _inside(root: Path, passed_over: Callable[[Path], bool]) -> list[Path]:
     """The videos and clips of numbered pictures below a folder, or its stills where there are none."""
     moving: list[Path] = []
     stills: list[Path] = []
-    for folder in [root, *(child for child in root.rglob("*") if child.is_dir())]:
-        files = [file for file in folder.iterdir() if file.is_file() and not file.name.startswith(".")]
+    folders, seen = [root], set()
+    for folder in folders:
+        # Links to folders are followed, but not in circles.
+        if folder.resolve() in seen:
+            continue
+        seen.add(folder.resolve())
+        try:
+            children = [child for child in folder.iterdir() if not child.name.startswith(".")]
+            is_clip = numbered_pictures(folder) is not None
+        except OSError:
+            if folder == root:
+                raise
+            moving.append(folder)
+            continue
+        folders += [child for child in children if child.is_dir()]
+        if passed_over(folder):
+            continue
+        files = [child for child in children if child.is_file()]
         moving += [file for file in files if file.suffix.lower() in VIDEO_SUFFIXES]
-        if numbered_pictures(folder):
+        if is_clip:
             moving.append(folder)
         else:
             stills += [file for file in files if file.suffix.lower() in IMAGE_SUFFIXES]

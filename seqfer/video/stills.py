@@ -102,7 +102,8 @@ def read_image(path: Path) -> Image:
         raise VideoError(path, "is empty (zero bytes); copy it again")
     try:
         with Pillow.open(path) as stored:
-            if getattr(stored, "n_frames", 1) > 1:
+            # Cameras put a preview or a depth map behind the picture in a JPEG, which Pillow then calls MPO.
+            if getattr(stored, "n_frames", 1) > 1 and stored.format != "MPO":
                 raise VideoError(path, "holds several pictures; convert it to a GIF or a video")
             picture = ImageOps.exif_transpose(stored)
             if picture.mode.startswith(("I", "F")):
@@ -137,7 +138,8 @@ def numbered_pictures(folder: Path) -> list[Path | None] | None:
         return None
     step = min(later - earlier for earlier, later in pairwise(numbers))
     series = range(numbers[0], numbers[-1] + 1, step)
-    if len(series) > 2 * len(numbers) or any(number not in series for number in numbers):
+    too_sparse = numbers[-1] - numbers[0] >= 2 * len(numbers) * step  # len() takes no number of 20 digits
+    if too_sparse or any(number not in series for number in numbers):
         return None
     sample = [by_number[number] for number in numbers[:: max(1, len(numbers) // SIZES_COMPARED)]]
     sizes = Counter(size for size in map(_stored_size, sample) if size is not None)

@@ -89,11 +89,11 @@ def _write(
 def _sound_packets(
     output: av.container.OutputContainer, sound: SoundSource
 ) -> Iterator[tuple[float, av.Packet[av.AudioStream]]]:
-    """The source's first sound track as packets for `output`, each with its time in seconds."""
+    """The source's first sound track that can be read as packets for `output`, each with its time in seconds."""
     with open_container(sound.path) as container:
-        if not container.streams.audio:
+        track = next((track for track in container.streams.audio if track.codec_context is not None), None)
+        if track is None:
             return
-        track = container.streams.audio[0]
         try:
             if track.codec_context.codec.canonical_name in COPIED_CODECS:
                 yield from _copied(output, container, track, sound.start_s)

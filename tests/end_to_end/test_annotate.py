@@ -87,12 +87,23 @@ def test_results_inside_the_folder_are_not_annotated_again(tmp_path: Path, outpu
     assert (folder / output / "a" / "overlay.mp4").is_file()
 
 
+def test_overlays_of_stills_do_not_hide_the_stills(tmp_path: Path) -> None:
+    from PIL import Image
+
+    for name in ("anna.jpg", "bert.jpg"):
+        Image.new("RGB", (64, 48), (90, 90, 90)).save(tmp_path / name)
+    for _ in range(2):
+        done = seqfer("annotate", ".", "--overlay", "--overwrite", cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
+        assert "2 of 2 videos annotated without a problem" in done.stdout
+
+
 def test_a_folder_of_results_alone_is_no_input(tmp_path: Path) -> None:
     write_clip(tmp_path / "a.mp4", CLIP[:5])
     assert seqfer("annotate", "a.mp4", "--overlay", cwd=tmp_path).returncode == 0
     done = seqfer("annotate", "seqfer-out", cwd=tmp_path)
     assert done.returncode == 1
-    assert "holds nothing but results of earlier annotations" in done.stderr
+    assert "holds no video" in done.stderr
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,9 @@ from seqfer.timeline.naming import output_folders
         (["frames/", "frames.mp4"], ["frames/", "frames.mp4"]),
         (["a.b.mp4"], ["a.b"]),
         (["s1/clip.mp4", "s2/clip.mp4", "s1.mp4"], ["s1/clip", "s2/clip", "s1.mp4"]),
+        (["clip.mov", "clip.mp4", "clip.mov.mp4"], ["clip.mov", "clip.mp4", "clip.mov-2"]),
+        (["a/Clip.mp4", "b/clip.mp4"], ["a/Clip", "b/clip"]),
+        (["a/Clip.mov", "a/clip.mp4"], ["Clip.mov", "clip.mp4"]),
     ],
 )
 def test_names_are_short_and_never_alike(tmp_path: Path, videos: list[str], folders: list[str]) -> None:
@@ -33,7 +36,7 @@ def test_names_are_short_and_never_alike(tmp_path: Path, videos: list[str], fold
     root = tmp_path / "out"
     found = output_folders(paths, root)
     assert found == [root / folder for folder in folders]
-    assert len(set(found)) == len(found)
+    assert len({str(folder).casefold() for folder in found}) == len(found)
 
 
 def test_the_folder_one_stands_in_has_a_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

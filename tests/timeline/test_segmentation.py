@@ -54,6 +54,13 @@ def test_short_segments_and_interruptions(
     assert found(timeline({1: spans(stretches)}, frames), options) == [(1, *segment) for segment in segments]
 
 
+@pytest.mark.parametrize("start", range(1, 200))
+def test_what_lasts_exactly_the_minimum_counts_wherever_it_begins(start: int) -> None:
+    made = timeline({1: spans([("neutral", start), ("happy", 5), ("sad", 10)])}, start + 15, rate=20)
+    options = SegmentOptions(smoothing_s=0, min_duration_s=0.25)
+    assert "happy" in {label for _, label, _, _ in found(made, options)}
+
+
 def test_sparse_frames_are_no_absence() -> None:
     # Every fifteenth frame read: each stands until the next one, so the face was never away.
     made = timeline({1: spans([("happy", 10)])}, frames=10, rate=25 / 15)

@@ -43,6 +43,65 @@ def test_sound_alone_is_no_video(tmp_path: Path) -> None:
         open_video(path)
 
 
+def test_a_coding_that_ffmpeg_does_not_know_is_named(tmp_path: Path) -> None:
+    path = write_clip(tmp_path / "clip.mp4", STEADY[:5])
+    content = path.read_bytes()
+    assert content.count(b"avc1") >= 1
+    path.write_bytes(content.replace(b"avc1", b"xyz1"))
+    with pytest.raises(VideoError, match="this FFmpeg does not know"):
+        open_video(path)
+
+
+@pytest.mark.parametrize(
+    ("start_s", "length_s", "shown"),
+    [(0.0, 1.2, 30), (0.8, 1.6, 40), (0.8, 0.8, 20)],
+    ids=["end", "start", "both"],
+)
+def test_a_clip_that_was_trimmed_without_encoding_it_anew_is_whole(
+    tmp_path: Path, start_s: float, length_s: float, shown: int
+) -> None:
+    path = trimmed(write_clip(tmp_path / "clip.mp4", STEADY), start_s, length_s)
+    with open_video(path) as stream:
+        numbers = [read_number(frame.image) for frame in stream]
+        report = stream.report
+    first = round(start_s * 25)
+    assert numbers == list(range(first, first + shown))
+    assert (report.lost, report.truncated) == (0, False)
+
+
+def trimmed(path: Path, start_s: float, length_s: float) -> Path:
+    """Change an MP4's edit list, as phones and players do to trim it."""
+    content = bytearray(path.read_bytes())
+    movie = content.index(b"mvhd") + 4
+    movie_rate = int.from_bytes(content[movie + 12 : movie + 16], "big")
+    media = content.index(b"mdhd") + 4
+    media_rate = int.from_bytes(content[media + 12 : media + 16], "big")
+    edits = content.index(b"elst") + 4
+    assert int.from_bytes(content[edits + 4 : edits + 8], "big") == 1
+    content[edits + 8 : edits + 12] = round(length_s * movie_rate).to_bytes(4, "big")
+    content[edits + 12 : edits + 16] = round(start_s * media_rate).to_bytes(4, "big")
+    path.write_bytes(content)
+    return path
+
+
+def test_a_repeated_time_shifts_no_other(tmp_path: Path) -> None:
+    # Matroska keeps whole milliseconds: two of these become one.
+    times = [0.0, 0.04, 0.08, 0.0802, 0.12, 0.16, 0.2]
+    with open_video(write_clip(tmp_path / "clip.mkv", times)) as stream:
+        found = [frame.time_s for frame in stream]
+    assert found == pytest.approx([0.0, 0.04, 0.08, 0.080001, 0.12, 0.16, 0.2], abs=1e-9)
+
+
+def test_where_the_clock_is_set_back_time_goes_on(tmp_path: Path) -> None:
+    # Two transport streams, one behind the other, as recorders leave them.
+    one = write_clip(tmp_path / "one.ts", STEADY[:30], start_s=5)
+    (tmp_path / "two.ts").write_bytes(one.read_bytes() * 2)
+    with open_video(tmp_path / "two.ts") as stream:
+        times = [frame.time_s for frame in stream]
+    assert len(times) == 60
+    assert times == pytest.approx([k / 25 for k in range(60)], abs=0.05)
+
+
 def test_an_mp4_cut_off_before_its_index_is_no_video(tmp_path: Path) -> None:
     path = write_clip(tmp_path / "clip.mp4", STEADY)
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])

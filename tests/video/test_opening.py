@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -61,3 +62,38 @@ def test_every_nth_frame_keeps_its_index_and_time(tmp_path: Path) -> None:
     assert [frame.index for frame in frames] == [0, 4, 8]
     assert [frame.time_s for frame in frames] == pytest.approx([0.0, 0.16, 0.32], abs=1e-4)
     assert stream.report.decoded == 11
+
+
+def test_hidden_folders_are_passed_over_and_links_are_not_followed_in_circles(tmp_path: Path) -> None:
+    for name in ("a/clip.mp4", ".Trashes/501/deleted.mp4"):
+        (tmp_path / name).parent.mkdir(parents=True)
+        (tmp_path / name).touch()
+    (tmp_path / "a" / "up").symlink_to(tmp_path)
+    assert find_videos(tmp_path) == [tmp_path / "a/clip.mp4"]
+
+
+def test_a_folder_may_be_passed_over_so_that_what_else_is_there_counts(tmp_path: Path) -> None:
+    for name in ("photo.jpg", "results/overlay.mp4"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    assert find_videos(tmp_path) == [tmp_path / "results/overlay.mp4"]
+    found = find_videos(tmp_path, passed_over=lambda folder: folder.name == "results")
+    assert found == [tmp_path / "photo.jpg"]
+
+
+def test_a_subfolder_that_cannot_be_read_is_told_when_it_is_opened(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "closed").mkdir()
+    (tmp_path / "clip.mp4").touch()
+    listed = Path.iterdir
+
+    def closed(folder: Path) -> Iterator[Path]:
+        if folder.name == "closed":
+            raise PermissionError(13, "Permission denied", str(folder))
+        return listed(folder)
+
+    monkeypatch.setattr(Path, "iterdir", closed)
+    assert find_videos(tmp_path) == [tmp_path / "clip.mp4", tmp_path / "closed"]
+    with pytest.raises(VideoError, match="closed: cannot be read \\(Permission denied\\)"):
+        open_video(tmp_path / "closed")

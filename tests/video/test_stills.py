@@ -127,3 +127,17 @@ def test_what_counts_as_numbered(tmp_path: Path, names: list[str], numbers: list
         (tmp_path / name).write_bytes(b"x")
     found = numbered_pictures(tmp_path)
     assert (None if found is None else [file.name if file else None for file in found]) == numbers
+
+
+def test_a_camera_picture_with_another_behind_it_is_read(tmp_path: Path) -> None:
+    first, second = Pillow.new("RGB", (8, 8), (200, 0, 0)), Pillow.new("RGB", (4, 4), (0, 0, 200))
+    first.save(tmp_path / "photo.jpg", format="MPO", save_all=True, append_images=[second])
+    image = read_image(tmp_path / "photo.jpg")
+    assert image.shape == (8, 8, 3)
+    assert image[4, 4, 0] > 150 > image[4, 4, 2]
+
+
+def test_numbers_beyond_all_measure_are_no_series(tmp_path: Path) -> None:
+    for name in ("1.png", "2.png", f"{10**25}.png"):
+        Pillow.new("RGB", (4, 4)).save(tmp_path / name)
+    assert numbered_pictures(tmp_path) is None

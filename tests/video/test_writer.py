@@ -82,6 +82,18 @@ def test_a_source_without_sound_is_fine(tmp_path: Path) -> None:
         assert not container.streams.audio
 
 
+def test_sound_that_ffmpeg_does_not_know_is_left_out(tmp_path: Path) -> None:
+    source = write_clip(tmp_path / "source.mp4", [k / 25 for k in range(10)], audio="ac3")
+    content = source.read_bytes()
+    assert b"ac-3" in content
+    source.write_bytes(content.replace(b"ac-3", b"xy-3"))
+    with open_video(source) as video:
+        write_video(tmp_path / "out.mp4", video, sound=SoundSource(source))
+    with av.open(str(tmp_path / "out.mp4")) as container:
+        assert not container.streams.audio
+        assert len(list(container.decode(video=0))) == 10
+
+
 def test_an_error_leaves_nothing_behind(tmp_path: Path) -> None:
     def frames() -> object:
         yield Frame(0, 0.0, numbered_image(0))
