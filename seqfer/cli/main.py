@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from seqfer import __version__
-from seqfer.cli import annotate, demo, doctor, models
+from seqfer.cli import annotate, demo, doctor, manifest, models
 from seqfer.cli.console import error_line
 from seqfer.errors import SeqferError
 
@@ -22,6 +22,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command()(annotate.annotate)
+app.command()(manifest.manifest)
 app.command()(demo.demo)
 app.command()(models.models)
 app.command()(doctor.doctor)

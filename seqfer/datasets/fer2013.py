@@ -11,7 +11,7 @@ import hashlib
 import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path, PurePath, PurePosixPath
 
 import cv2
 import numpy as np
@@ -107,7 +107,7 @@ def without_repeats(train: StillSet, *held_out: StillSet) -> StillSet:
 
 def _read_folder(root: Path) -> Iterator[tuple[str, int, NDArray[np.uint8]]]:
     for file in sorted(root.glob("*/*/*")):
-        place = _split_and_label(PurePosixPath(*file.relative_to(root).parts))
+        place = split_and_label(file.relative_to(root))
         if place:
             yield *place, _decode(file.read_bytes(), file)
 
@@ -116,7 +116,7 @@ def _read_zip(path: Path) -> Iterator[tuple[str, int, NDArray[np.uint8]]]:
     try:
         with zipfile.ZipFile(path) as archive:
             for name in sorted(archive.namelist()):
-                place = _split_and_label(PurePosixPath(name))
+                place = split_and_label(PurePosixPath(name))
                 if place:
                     yield *place, _decode(archive.read(name), path / name)
     except zipfile.BadZipFile as error:
@@ -130,16 +130,22 @@ def _read_csv(path: Path) -> Iterator[tuple[str, int, NDArray[np.uint8]]]:
             raise DatasetError(path, "lacks the columns emotion, pixels and Usage")
         for number, row in enumerate(reader, start=2):
             try:
-                # The file's emotion codes 0-6 are FER7's own order.
-                label, split = int(row["emotion"]), USAGES[row["Usage"]]
+                label, split = emotion_of(row["emotion"]), USAGES[row["Usage"]]
                 image = np.array(row["pixels"].split(), np.uint8).reshape(SIZE, SIZE)
-                FER7.names[label]
-            except (KeyError, ValueError, IndexError, OverflowError) as error:
+            except (KeyError, ValueError, OverflowError) as error:
                 raise DatasetError(path, f"line {number} is malformed ({error})") from error
             yield split, label, image
 
 
-def _split_and_label(path: PurePosixPath) -> tuple[str, int] | None:
+def emotion_of(code: str) -> int:
+    """Position in FER7 of the CSV file's emotion code, whose order is the same; ValueError if it is none."""
+    label = int(code)
+    if not 0 <= label < len(FER7):
+        raise ValueError(f"emotion {label} is not in 0 to {len(FER7) - 1}")
+    return label
+
+
+def split_and_label(path: PurePath) -> tuple[str, int] | None:
     """Where an image of a class-folder layout belongs, or None for a file that is no such image."""
     if len(path.parts) < 3 or path.suffix.lower() not in (".jpg", ".jpeg", ".png"):
         return None

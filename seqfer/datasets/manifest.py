@@ -1,0 +1,109 @@
+"""Manifests as files: a CSV with a row per clip, paths relative to the file, and a mark if its splits leak."""
+
+from __future__ import annotations
+
+import csv
+import os
+from pathlib import Path
+
+from seqfer.datasets.types import ClipRecord, Manifest
+from seqfer.errors import DatasetError, OptionError
+from seqfer.files import write_whole
+from seqfer.labels import canonical
+
+COLUMNS = ("clip_id", "path", "start_s", "end_s", "frames", "label", "subject_id", "split", "fold")
+NEEDED = ("clip_id", "path", "label")
+LEAKY = "# leaky: "  # begins the first line of a file whose splits leak
+SEPARATOR = ";"  # between the names in `frames`
+
+
+def write_manifest(manifest: Manifest, path: Path) -> None:
+    """Write a manifest; paths are stored relative to its folder.
+
+    Raises:
+        DatasetError: the file cannot be written, or a picture's name holds the separator.
+    """
+    folder = path.absolute().parent
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with write_whole(path) as place, place.open("w", newline="", encoding="utf-8") as file:
+            if manifest.leaky:
+                file.write(f"{LEAKY}{manifest.leaky}\n")
+            writer = csv.writer(file, lineterminator="\n")
+            writer.writerow(COLUMNS)
+            writer.writerows(_row(record, folder) for record in manifest.records)
+    except OSError as error:
+        raise DatasetError(path, f"cannot be written ({error.strerror})") from error
+
+
+def read_manifest(path: str | Path) -> Manifest:
+    """Read a manifest; columns but `clip_id`, `path` and `label` may be missing.
+
+    Raises:
+        DatasetError: the file is missing or malformed, or its clips do not make a manifest; with the line.
+    """
+    path = Path(path)
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            first = file.readline()
+            leaky = first.removeprefix(LEAKY).strip() if first.startswith(LEAKY) else ""
+            if not leaky:
+                file.seek(0)
+            reader = csv.DictReader(file)
+            columns = reader.fieldnames or ()
+            missing = [name for name in NEEDED if name not in columns]
+            if missing:
+                raise DatasetError(path, f"lacks the column {missing[0]!r}; a manifest has {', '.join(COLUMNS)}")
+            unknown = [name for name in columns if name not in COLUMNS]
+            if unknown:
+                raise DatasetError(path, f"has the unknown column {unknown[0]!r}; known: {', '.join(COLUMNS)}")
+            lines = 1 if leaky else 0
+            records = tuple(_record(row, path, lines + reader.line_num) for row in reader)
+    except OSError as error:
+        raise DatasetError(path, f"cannot be read ({error.strerror})") from error
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise DatasetError(path, f"is not a CSV file in UTF-8 ({error})") from error
+    try:
+        return Manifest(records, leaky)
+    except OptionError as error:
+        raise DatasetError(path, str(error)) from error
+
+
+def _row(record: ClipRecord, folder: Path) -> tuple[str, ...]:
+    if any(SEPARATOR in name for name in record.frames):
+        raise DatasetError(record.path, f"a picture's name holds {SEPARATOR!r}; rename it")
+    return (
+        record.clip_id,
+        Path(os.path.relpath(record.path.absolute(), folder)).as_posix(),
+        _number(record.start_s) if record.start_s else "",
+        "" if record.end_s is None else _number(record.end_s),
+        SEPARATOR.join(record.frames),
+        record.label,
+        record.subject_id,
+        record.split,
+        "" if record.fold is None else str(record.fold),
+    )
+
+
+def _number(seconds: float) -> str:
+    return f"{seconds:.6f}".rstrip("0").rstrip(".")
+
+
+def _record(row: dict[str, str | None], path: Path, line: int) -> ClipRecord:
+    if None in row or None in row.values():
+        raise DatasetError(path, f"line {line} has not as many fields as the first line")
+    cell = {name: (value or "").strip() for name, value in row.items()}
+    try:
+        return ClipRecord(
+            clip_id=cell["clip_id"],
+            path=Path(os.path.normpath(path.absolute().parent / cell["path"])),
+            label=canonical(cell["label"]),
+            start_s=float(cell.get("start_s") or 0),
+            end_s=float(cell["end_s"]) if cell.get("end_s") else None,
+            frames=tuple(name for name in cell.get("frames", "").split(SEPARATOR) if name),
+            subject_id=cell.get("subject_id", ""),
+            split=cell.get("split", ""),
+            fold=int(cell["fold"]) if cell.get("fold") else None,
+        )
+    except (ValueError, OptionError) as error:
+        raise DatasetError(path, f"line {line}: {error}") from error

@@ -1,0 +1,116 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from seqfer.datasets.manifest import read_manifest, write_manifest
+from seqfer.datasets.types import ClipRecord, Manifest
+from seqfer.errors import DatasetError
+
+HEAD = "clip_id,path,start_s,end_s,frames,label,subject_id,split,fold\n"
+
+
+def manifest(folder: Path) -> Manifest:
+    return Manifest(
+        (
+            ClipRecord("a", folder / "videos/a.mp4", "happy", 1.5, 2.25, subject_id="S1", split="train"),
+            ClipRecord("b", folder / "b", "sad", frames=("1.png", "2.png"), subject_id="S2", split="test"),
+            ClipRecord("c, d", folder.parent / "c.jpg", "fear", fold=0),
+        )
+    )
+
+
+def test_what_is_written_is_read_again(tmp_path: Path) -> None:
+    written = manifest(tmp_path)
+    write_manifest(written, tmp_path / "m.csv")
+    assert read_manifest(tmp_path / "m.csv") == written
+    text = (tmp_path / "m.csv").read_text()
+    assert text.startswith(HEAD + "a,videos/a.mp4,1.5,2.25,,happy,S1,train,\n")
+    assert '"c, d",../c.jpg' in text
+
+
+def test_paths_move_with_the_manifest(tmp_path: Path) -> None:
+    write_manifest(manifest(tmp_path / "one"), tmp_path / "one/m.csv")
+    (tmp_path / "one").rename(tmp_path / "two")
+    assert read_manifest(tmp_path / "two/m.csv").records[0].path == tmp_path / "two/videos/a.mp4"
+
+
+def test_the_mark_of_a_leak_stays(tmp_path: Path) -> None:
+    records = tuple(
+        ClipRecord(name, tmp_path / name, label, subject_id="S1", split=split)
+        for name, label, split in (("a", "happy", "train"), ("b", "sad", "test"))
+    )
+    write_manifest(Manifest(records, leaky="image: as asked"), tmp_path / "m.csv")
+    assert read_manifest(tmp_path / "m.csv").leaky == "image: as asked"
+    # Without its mark the same file is refused.
+    lines = (tmp_path / "m.csv").read_text().splitlines(keepends=True)
+    (tmp_path / "m.csv").write_text("".join(lines[1:]))
+    with pytest.raises(DatasetError, match="S1"):
+        read_manifest(tmp_path / "m.csv")
+
+
+def test_three_columns_are_enough_and_aliases_are_known(tmp_path: Path) -> None:
+    (tmp_path / "m.csv").write_text("\ufeffpath,label,clip_id\na.mp4,Happiness,a\nb.mp4,anger,b\n", "utf-8")
+    records = read_manifest(tmp_path / "m.csv").records
+    assert [record.label for record in records] == ["happy", "angry"]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "lacks the column 'clip_id'"),
+        (HEAD, "at least two expressions"),
+        ("clip_id,path\na,b\n", "lacks the column 'label'"),
+        ("clip_id,path,label,mood\na,b,happy,x\n", "unknown column 'mood'"),
+        (HEAD + "a,a.mp4,,,,happy,,train\n", "line 2 has not as many fields"),
+        (HEAD + "a,a.mp4,,,,happy,,train,,1\n", "line 2 has not as many fields"),
+        (HEAD + "a,a.mp4,,,,happy,,train,\nb,b.mp4,x,,,sad,,train,\n", "line 3: could not convert"),
+        (HEAD + "a,a.mp4,,,,happy,,dev,\n", "line 2: clip 'a': unknown split 'dev'"),
+        ("# leaky: yes\n" + HEAD + "a,a.mp4,,,,happy,,dev,\n", "line 3: clip 'a': unknown split 'dev'"),
+        (HEAD + "a,a.mp4,,,,happy,,,\na,b.mp4,,,,sad,,,\n", "'a' stands for more than one clip"),
+    ],
+)
+def test_a_malformed_file_is_one_line_with_the_place(tmp_path: Path, text: str, message: str) -> None:
+    (tmp_path / "m.csv").write_text(text)
+    with pytest.raises(DatasetError, match=message) as error:
+        read_manifest(tmp_path / "m.csv")
+    assert "\n" not in str(error.value)
+    assert str(tmp_path / "m.csv") in str(error.value)
+
+
+def test_a_missing_or_binary_file_is_one_line(tmp_path: Path) -> None:
+    with pytest.raises(DatasetError, match="cannot be read"):
+        read_manifest(tmp_path / "m.csv")
+    (tmp_path / "m.csv").write_bytes(b"\xff\xfe\x00\x01")
+    with pytest.raises(DatasetError, match="is not a CSV file in UTF-8"):
+        read_manifest(tmp_path / "m.csv")
+
+
+def test_a_name_with_the_separator_is_refused_and_nothing_is_left(tmp_path: Path) -> None:
+    records = (
+        ClipRecord("a", tmp_path, "happy", frames=("1;2.png",)),
+        ClipRecord("b", tmp_path, "sad"),
+    )
+    with pytest.raises(DatasetError, match="holds ';'"):
+        write_manifest(Manifest(records), tmp_path / "m.csv")
+    assert list(tmp_path.iterdir()) == []
+
+
+NAMES = st.text(st.characters(codec="utf-8", exclude_categories=("Cc", "Cs", "Zs", "Zl", "Zp")), min_size=1)
+MICROSECONDS = st.integers(0, 10**10)
+
+
+@given(st.lists(st.tuples(NAMES, MICROSECONDS, MICROSECONDS), min_size=2, unique_by=lambda row: row[0]))
+def test_any_name_and_any_microsecond_survives(
+    tmp_path_factory: pytest.TempPathFactory, rows: list[tuple[str, int, int]]
+) -> None:
+    folder = tmp_path_factory.mktemp("any")
+    records = tuple(
+        ClipRecord(name, folder / "a.mp4", ("happy", "sad")[i % 2], start / 1e6, (start + length + 1) / 1e6)
+        for i, (name, start, length) in enumerate(rows)
+    )
+    write_manifest(Manifest(records), folder / "m.csv")
+    assert read_manifest(folder / "m.csv").records == records
