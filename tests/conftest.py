@@ -19,6 +19,15 @@ def shared_videos() -> Path:
 
 
 @pytest.fixture(scope="session")
+def shared_fer2013() -> Path:
+    """FER-2013 as a zip of class folders, where it is at hand."""
+    path = SHARED / "data" / "fer2013.zip"
+    if not path.is_file():
+        pytest.skip("FER-2013 does not lie beside the project on this machine")
+    return path
+
+
+@pytest.fixture(scope="session")
 def demo_clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The demo's clip: 275 frames of one face, neutral, happy, surprised, sad."""
     from seqfer.demo import write_demo_clip

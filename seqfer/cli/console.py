@@ -28,10 +28,10 @@ def remark_line(text: str) -> None:
 
 
 @contextmanager
-def progress(description: str) -> Iterator[Callable[[int, int | None], None]]:
-    """A bar on stderr with frames, speed and time left; nothing where that is no terminal.
+def progress(description: str, unit: str = "frames") -> Iterator[Callable[[int, int | None], None]]:
+    """A bar on stderr with the units done, speed and time left; nothing where that is no terminal.
 
-    Gives a function to call with the frames done and their expected total, None while it is not known.
+    Gives a function to call with the units done and their expected total, None while it is not known.
     """
     if not err.is_terminal:
         yield lambda done, total: None
@@ -41,12 +41,12 @@ def progress(description: str) -> Iterator[Callable[[int, int | None], None]]:
 
     class Speed(ProgressColumn):
         def render(self, task: Task) -> Text:
-            return Text(f"{task.speed:.0f} frames/s" if task.speed else "", style="cyan")
+            return Text(f"{task.speed:.0f} {unit}/s" if task.speed else "", style="cyan")
 
     columns = (
         TextColumn("{task.description}", markup=False),
         BarColumn(),
-        TextColumn("{task.completed:.0f}{task.fields[of]} frames"),
+        TextColumn(f"{{task.completed:.0f}}{{task.fields[of]}} {unit}"),
         Speed(),
         TimeRemainingColumn(),
     )

@@ -6,7 +6,7 @@ import csv
 import os
 from pathlib import Path
 
-from seqfer.datasets.types import ClipRecord, Manifest
+from seqfer.datasets.types import ClipRecord, Manifest, shared_subjects
 from seqfer.errors import DatasetError, OptionError
 from seqfer.files import write_whole
 from seqfer.labels import canonical
@@ -36,8 +36,12 @@ def write_manifest(manifest: Manifest, path: Path) -> None:
         raise DatasetError(path, f"cannot be written ({error.strerror})") from error
 
 
-def read_manifest(path: str | Path) -> Manifest:
+def read_manifest(path: str | Path, refuse_leaks: bool = True) -> Manifest:
     """Read a manifest; columns but `clip_id`, `path` and `label` may be missing.
+
+    Args:
+        path: of the CSV file.
+        refuse_leaks: refuse a subject on two sides of a split that is not marked as leaky; else mark it.
 
     Raises:
         DatasetError: the file is missing or malformed, or its clips do not make a manifest; with the line.
@@ -63,6 +67,8 @@ def read_manifest(path: str | Path) -> Manifest:
         raise DatasetError(path, f"cannot be read ({error.strerror})") from error
     except (UnicodeDecodeError, csv.Error) as error:
         raise DatasetError(path, f"is not a CSV file in UTF-8 ({error})") from error
+    if not refuse_leaks and not leaky and shared_subjects(records):
+        leaky = "subjects stand in more than one split"
     try:
         return Manifest(records, leaky)
     except OptionError as error:

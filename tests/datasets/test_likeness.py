@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import cv2
@@ -7,6 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from seqfer.datasets.fer2013 import SPLITS, load_fer2013
 from seqfer.datasets.likeness import Fingerprints, fingerprints, near_pairs
 from seqfer.demo import portrait_path
 from seqfer.video.stills import read_image
@@ -83,3 +85,12 @@ def test_no_pictures_have_no_pairs() -> None:
     assert isinstance(nothing, Fingerprints)
     assert len(nothing) == 0
     assert near_pairs(nothing, nothing).shape == (0, 2)
+
+
+def test_fer2013_repeats_as_many_pictures_as_is_known(shared_fer2013: Path) -> None:
+    data = load_fer2013(shared_fer2013)
+    train, validation, test = (fingerprints(data[name].images).digests for name in SPLITS)
+    assert np.isin(test, train).sum() == 288
+    assert np.isin(validation, train).sum() == 280
+    assert len(train) - len(np.unique(train)) == 1236
+    assert len(np.intersect1d(validation, test)) == 43

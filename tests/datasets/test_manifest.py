@@ -114,3 +114,9 @@ def test_any_name_and_any_microsecond_survives(
     )
     write_manifest(Manifest(records), folder / "m.csv")
     assert read_manifest(folder / "m.csv").records == records
+
+
+@pytest.mark.parametrize(("name", "clips"), [("example-videos.csv", 6), ("example-sequences.csv", 3)])
+def test_the_examples_are_manifests(name: str, clips: int) -> None:
+    found = read_manifest(Path(__file__).parents[2] / "data" / "manifests" / name)
+    assert len(found.records) == clips

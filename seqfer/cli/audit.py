@@ -1,0 +1,90 @@
+"""`seqfer audit`: what leaks in a manifest, and what is broken in it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.table import Table
+
+from seqfer.cli.console import out, progress, remark_line, say
+from seqfer.errors import OutputError
+
+if TYPE_CHECKING:
+    from seqfer.datasets.audit import Audit, Copies
+
+EXAMPLES = 3  # of what stands on two sides
+
+
+def audit(
+    manifest: Annotated[
+        Path, typer.Argument(metavar="MANIFEST", help="A CSV file of `seqfer manifest`.", show_default=False)
+    ],
+    write: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="CLEAN.csv",
+            help="Write the manifest without those of its training clips that are copies.",
+            show_default=False,
+        ),
+    ] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an earlier CLEAN.csv.")] = False,
+) -> None:
+    """Look for leaks and defects: people, videos and copies on two sides of a split, and unreadable files.
+
+    Copies are pictures that are equal, pixel for pixel, or near-identical: other crops, sizes or compressions of
+    one photo. Videos are compared as files.
+    """
+    from seqfer.datasets.audit import audit as look
+    from seqfer.datasets.audit import cleaned
+    from seqfer.datasets.manifest import read_manifest, write_manifest
+
+    if write is not None and write.exists() and not overwrite:
+        raise OutputError(write, "exists already; use --overwrite to replace it")
+    clips = read_manifest(manifest, refuse_leaks=False)
+    with progress("reading", "clips") as advance:
+        found = look(clips, advance)
+    for record, problem in found.unreadable:
+        remark_line(f"{record.clip_id}: {problem}")
+    _say(found, clips.leaky)
+    if write is not None:
+        result = cleaned(clips, found)
+        write_manifest(result, write)
+        dropped = len(clips.records) - len(result.records)
+        say(f"{dropped} training clips dropped, {len(result.records)} clips kept -> {write}")
+
+
+def _say(found: Audit, leaky: str) -> None:
+    say(f"{found.compared} pictures and videos compared")
+    _say_shared("subjects", found.subjects)
+    _say_shared("videos and sequences", found.sources)
+    if found.copies:
+        _say_copies(found.copies)
+    else:
+        say("copies: none")
+    for part, label in found.missing:
+        say(f"{part or 'manifest'}: no clip is {label}")
+    say(f"unreadable: {len(found.unreadable) or 'none'}")
+    if leaky:
+        say(f"the manifest is marked as leaky: {leaky}")
+    say("this manifest leaks: figures from its splits are too good" if found.leaks else "no leak found")
+
+
+def _say_shared(what: str, shared: dict[str, tuple[str, ...]]) -> None:
+    say(f"{what} in more than one part: {len(shared) or 'none'}")
+    for name, parts in list(shared.items())[:EXAMPLES]:
+        say(f"  {name}: {', '.join(parts)}")
+    if len(shared) > EXAMPLES:
+        say("  …")
+
+
+def _say_copies(copies: tuple[Copies, ...]) -> None:
+    table = Table("copies in", "of", "exact", "distinct", "near-identical", "under another label")
+    if not out.is_terminal:
+        table.box = None
+    for row in copies:
+        source = "itself" if row.part == row.source else row.source or "no split"
+        counts = (row.exact, row.distinct, row.near, row.other_label)
+        table.add_row(row.part or "no split", source, *(str(count) for count in counts))
+    out.print(table)

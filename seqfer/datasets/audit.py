@@ -1,0 +1,213 @@
+"""What is wrong with a manifest: who and what stands on two sides of a split, copies, and files that do not read.
+
+A model that has seen the test data, or the same person, or the frame next to it, is measured too well. The audit
+counts all of these and changes nothing. `cleaned` takes copies out of training, and only there.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from itertools import combinations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seqfer.datasets.likeness import Fingerprints, fingerprints, near_pairs
+from seqfer.datasets.pictures import PictureReader, is_video
+from seqfer.datasets.types import SPLITS, ClipRecord, Manifest, shared_subjects
+from seqfer.errors import DatasetError, VideoError
+from seqfer.files import sha256_of
+from seqfer.video.opening import open_video
+
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class Copies:
+    """Copies between two parts of a manifest, or within one.
+
+    Attributes:
+        part: a split, "fold 0" and so on, or "" for clips that are in none.
+        source: the part that `part`'s copies are of; the same one for repeats within it.
+        exact: pictures (or video files) of `part` that equal one of `source`; within a part those that repeat an
+            earlier one.
+        distinct: how many different pictures these are.
+        near: pictures of `part` that are near-identical to one of `source`, but equal to none.
+        other_label: pictures among both whose copy bears another label.
+    """
+
+    part: str
+    source: str
+    exact: int
+    distinct: int
+    near: int
+    other_label: int
+
+
+@dataclass(frozen=True)
+class Audit:
+    """What an audit found.
+
+    Attributes:
+        compared: pictures and video files that were compared; videos only for equality.
+        subjects: those in more than one part, with the parts.
+        sources: videos and sequences of which more than one part has a piece, with the parts.
+        copies: for each two parts that have any, and within each part that has any.
+        missing: (part, label) for each label that a part lacks.
+        unreadable: clips that cannot be read, with the reason.
+        repeats: ids of training clips that are copies of a held-out one, or equal to an earlier training clip.
+    """
+
+    compared: int
+    subjects: dict[str, tuple[str, ...]]
+    sources: dict[str, tuple[str, ...]]
+    copies: tuple[Copies, ...]
+    missing: tuple[tuple[str, str], ...]
+    unreadable: tuple[tuple[ClipRecord, str], ...]
+    repeats: frozenset[str] = field(repr=False)
+
+    @property
+    def leaks(self) -> bool:
+        """Whether anything or anybody stands on two sides."""
+        return bool(self.subjects or self.sources or any(found.part != found.source for found in self.copies))
+
+
+def audit(manifest: Manifest, progress: Progress = lambda done, total: None) -> Audit:
+    """Look at every clip of a manifest.
+
+    Args:
+        manifest: what to look at.
+        progress: called with the number of clips read so far, and of all.
+    """
+    unreadable: list[tuple[ClipRecord, str]] = []
+    prints, films, owner = _read(manifest, unreadable, progress)
+    digests = np.concatenate([prints.digests, films])
+    pairs = _pairs(prints, films, owner)
+    parts = np.array([record.part for record in manifest.records])[owner]
+    labels = np.array([record.label for record in manifest.records])[owner]
+    return Audit(
+        compared=len(digests),
+        subjects=shared_subjects(manifest.records),
+        sources=_shared_sources(manifest),
+        copies=tuple(_copies(digests, pairs, parts, labels)),
+        missing=tuple(_missing(manifest)),
+        unreadable=tuple(unreadable),
+        repeats=frozenset(manifest.records[owner[i]].clip_id for i in _repeats(digests, pairs, parts)),
+    )
+
+
+def cleaned(manifest: Manifest, found: Audit) -> Manifest:
+    """The manifest without those of its training clips that are copies."""
+    kept = tuple(record for record in manifest.records if record.clip_id not in found.repeats)
+    return replace(manifest, records=kept)
+
+
+def _read(
+    manifest: Manifest, unreadable: list[tuple[ClipRecord, str]], progress: Progress
+) -> tuple[Fingerprints, NDArray[np.str_], NDArray[np.int64]]:
+    """The pictures, the videos' digests, and the position of the clip of each of them, pictures first."""
+    owners: list[int] = []
+    films: dict[int, str] = {}
+
+    def pictures() -> Iterator[NDArray[np.uint8]]:
+        reader = PictureReader()
+        for position, record in enumerate(manifest.records):
+            try:
+                if is_video(record):
+                    films[position] = _film_digest(record)
+                else:
+                    for picture in reader.read(record):
+                        owners.append(position)
+                        yield picture
+            except (VideoError, DatasetError) as error:
+                unreadable.append((record, str(error)))
+            progress(position + 1, len(manifest.records))
+
+    prints = fingerprints(pictures())
+    return prints, np.array(list(films.values()), np.str_), np.array([*owners, *films], np.int64)
+
+
+def _film_digest(record: ClipRecord) -> str:
+    """Digest of a video's file and of the part of it that the clip is.
+
+    Raises:
+        VideoError: not a frame of it can be decoded.
+    """
+    with open_video(record.path):
+        pass
+    return f"{sha256_of(record.path)} {record.start_s} {record.end_s} {record.frames}"
+
+
+def _pairs(prints: Fingerprints, films: NDArray[np.str_], owner: NDArray[np.int64]) -> NDArray[np.int64]:
+    """(P, 2) pieces of different clips that are copies of each other, each pair once, the earlier piece first."""
+    alike: dict[str, list[int]] = defaultdict(list)
+    for index, digest in enumerate(films, start=len(prints)):
+        alike[str(digest)].append(index)
+    equal = [pair for group in alike.values() for pair in combinations(group, 2)]
+    pairs = np.concatenate([near_pairs(prints, prints), np.array(equal, np.int64).reshape(-1, 2)])
+    # A clip's own pictures are alike, and nothing is wrong with that.
+    apart = owner[pairs[:, 0]] != owner[pairs[:, 1]]
+    return np.asarray(pairs[(pairs[:, 0] < pairs[:, 1]) & apart], np.int64)
+
+
+def _copies(
+    digests: NDArray[np.str_], pairs: NDArray[np.int64], parts: NDArray[np.str_], labels: NDArray[np.str_]
+) -> Iterator[Copies]:
+    exact = digests[pairs[:, 0]] == digests[pairs[:, 1]]
+    other_label = labels[pairs[:, 0]] != labels[pairs[:, 1]]
+    # Between two parts, what is held out longer is the copy; within a part the later piece.
+    ranks = np.array([_rank(part) for part in parts], np.int64)
+    swap = ranks[pairs[:, 0]] > ranks[pairs[:, 1]]
+    source, copy = np.where(swap, pairs.T[::-1], pairs.T)
+    for part, origin in sorted({(parts[c], parts[s]) for c, s in zip(copy, source, strict=True)}, key=_by_ranks):
+        here = (parts[copy] == part) & (parts[source] == origin)
+        equal = np.unique(copy[here & exact])
+        yield Copies(
+            part=str(part),
+            source=str(origin),
+            exact=len(equal),
+            distinct=len(np.unique(digests[equal])),
+            near=len(np.setdiff1d(copy[here], equal)),
+            other_label=len(np.unique(copy[here & other_label])),
+        )
+
+
+def _repeats(digests: NDArray[np.str_], pairs: NDArray[np.int64], parts: NDArray[np.str_]) -> set[int]:
+    """Pieces of training that are copies of held-out ones, or equal to an earlier piece of training."""
+    first, second = pairs[:, 0], pairs[:, 1]
+    train, held_out = parts == "train", (parts == "validation") | (parts == "test")
+    exact = digests[first] == digests[second]
+    return {
+        *first[train[first] & held_out[second]].tolist(),
+        *second[held_out[first] & train[second]].tolist(),
+        *second[train[first] & train[second] & exact].tolist(),
+    }
+
+
+def _shared_sources(manifest: Manifest) -> dict[str, tuple[str, ...]]:
+    """Videos and sequences that more than one part has a piece of."""
+    parts: dict[str, set[str]] = defaultdict(set)
+    for record in manifest.records:
+        whole, parted, _ = record.clip_id.partition("#")
+        if record.part and (parted or is_video(record)):
+            parts[str(record.path) if is_video(record) else whole].add(record.part)
+    return {name: tuple(sorted(found, key=_rank)) for name, found in sorted(parts.items()) if len(found) > 1}
+
+
+def _missing(manifest: Manifest) -> Iterator[tuple[str, str]]:
+    for part in sorted({record.part for record in manifest.records}, key=_rank):
+        present = {record.label for record in manifest.records if record.part == part}
+        yield from ((part, label) for label in manifest.label_set if label not in present)
+
+
+def _rank(part: str) -> int:
+    """What is learnt from comes first, what is held out longest comes last."""
+    if part.startswith("fold "):
+        return len(SPLITS) + int(part.removeprefix("fold "))
+    return SPLITS.index(part) if part in SPLITS else -1
+
+
+def _by_ranks(parts: tuple[str, str]) -> tuple[int, int]:
+    return _rank(parts[0]), _rank(parts[1])

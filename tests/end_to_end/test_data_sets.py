@@ -1,0 +1,103 @@
+"""`seqfer manifest` and `seqfer audit` from outside."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from seqfer.datasets.manifest import read_manifest
+from tests.end_to_end.commands import seqfer
+from tests.media import write_clip
+
+SHORT = [k / 25 for k in range(5)]
+
+
+def data_set(root: Path) -> Path:
+    """A small set in LIRIS-CSE's layout, with the names that the real one has."""
+    folder = root / "videos_208"
+    folder.mkdir(parents=True)
+    for subject in range(1, 7):
+        for expression in ("happy", "sad"):
+            write_clip(folder / f"S{subject}_{expression}_1.mp4", SHORT)
+    for name in ("S8_confusing.mp4", "S2_happy_surprise_1.mp4"):
+        write_clip(folder / name, SHORT)
+    (folder / "S7_happy_1.mp4").write_text("no video")
+    return root
+
+
+def test_from_a_folder_to_an_audit(tmp_path: Path) -> None:
+    data_set(tmp_path / "LIRIS")
+    done = seqfer("manifest", "liris-cse", "LIRIS", "-o", "m.csv", "--split", "subject:50/50", cwd=tmp_path)
+    assert done.returncode == 0
+    assert len(done.stderr.splitlines()) == 3
+    for name in ("S8_confusing", "S2_happy_surprise_1", "S7_happy_1"):
+        assert f"{name}.mp4: is not" in done.stderr
+    assert "12 clips -> m.csv" in done.stdout
+    manifest = read_manifest(tmp_path / "m.csv")
+    assert len(manifest.of_split("train")) == len(manifest.of_split("test")) == 6
+
+    # The clips are all one film: everything is a copy of everything.
+    done = seqfer("audit", "m.csv", "--write", "clean.csv", cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "this manifest leaks" in done.stdout
+    assert "6 training clips dropped, 6 clips kept -> clean.csv" in done.stdout
+
+
+def test_class_folders_with_official_splits_and_none(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    for split in ("train", "test"):
+        for expression in ("happy", "sad"):
+            folder = tmp_path / "set" / split / expression
+            folder.mkdir(parents=True)
+            Image.fromarray(rng.integers(0, 256, (48, 48), np.uint8)).save(folder / "1.png")
+    done = seqfer("manifest", "folder", "set", "-o", "m.csv", cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert [record.split for record in read_manifest(tmp_path / "m.csv").records] == ["test"] * 2 + ["train"] * 2
+    done = seqfer("audit", "m.csv", cwd=tmp_path)
+    assert done.stdout.splitlines()[-1] == "no leak found"
+
+    done = seqfer("manifest", "folder", "set/train", "-o", "none.csv", cwd=tmp_path)
+    assert (
+        done.stderr
+        == "note: no split was made; to train and to evaluate, choose one, as --split subject:70/15/15\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["manifest", "liris", "set"], "unknown kind of data set 'liris'; known: liris-cse"),
+        (["manifest", "folder", "nowhere"], "nowhere: no such file or folder"),
+        (
+            ["manifest", "folder", "set", "--split", "random:80/20"],
+            "unknown split 'random:80/20'; known: official",
+        ),
+        (["manifest", "folder", "set", "--split", "kfold:2"], "has no subject_id"),
+        (["manifest", "folder", "set", "--subject", "("], "no regular expression"),
+        (["audit", "gone.csv"], "gone.csv: cannot be read"),
+        (["audit", "bad.csv"], "bad.csv: lacks the column 'clip_id'"),
+    ],
+)
+def test_bad_input_is_one_line(tmp_path: Path, arguments: list[str], message: str) -> None:
+    for expression in ("happy", "sad"):
+        (tmp_path / "set" / expression).mkdir(parents=True)
+        Image.new("L", (8, 8)).save(tmp_path / "set" / expression / "a.png")
+    (tmp_path / "bad.csv").write_text("a,b\n1,2\n")
+    output = ["-o", "m.csv"] if arguments[0] == "manifest" else []
+    done = seqfer(*arguments, *output, cwd=tmp_path)
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: ")
+    assert len(done.stderr.splitlines()) == 1
+    assert message in done.stderr
+    assert not (tmp_path / "m.csv").exists()
+
+
+def test_nothing_is_overwritten_unasked(tmp_path: Path) -> None:
+    (tmp_path / "m.csv").write_text("mine")
+    done = seqfer("manifest", "folder", ".", "-o", "m.csv", cwd=tmp_path)
+    assert done.returncode == 1
+    assert "m.csv: exists already; use --overwrite" in done.stderr
+    assert (tmp_path / "m.csv").read_text() == "mine"
