@@ -1,4 +1,4 @@
-"""`seqfer manifest` and `seqfer audit` from outside."""
+"""`seqfer manifest`, `seqfer audit` and `seqfer prepare` from outside."""
 
 from __future__ import annotations
 
@@ -59,6 +59,13 @@ def test_class_folders_with_official_splits_and_none(tmp_path: Path) -> None:
     done = seqfer("audit", "m.csv", cwd=tmp_path)
     assert done.stdout.splitlines()[-1] == "no leak found"
 
+    (tmp_path / "set" / "test" / "sad" / "1.png").write_text("no picture")
+    done = seqfer("prepare", "m.csv", "-o", "cache", "--faces", "none", cwd=tmp_path)
+    assert done.returncode == 0
+    assert done.stdout == "3 of 4 clips, 3 frames -> cache\n"
+    assert done.stderr.startswith("note: test/sad/1.png: ")
+    assert len(done.stderr.splitlines()) == 1
+
     done = seqfer("manifest", "folder", "set/train", "-o", "none.csv", cwd=tmp_path)
     assert (
         done.stderr
@@ -77,6 +84,10 @@ def test_class_folders_with_official_splits_and_none(tmp_path: Path) -> None:
         ),
         (["manifest", "folder", "set", "--split", "kfold:2"], "has no subject_id"),
         (["manifest", "folder", "set", "--subject", "("], "no regular expression"),
+        (["prepare", "gone.csv", "-o", "cache"], "gone.csv: cannot be read"),
+        (["prepare", "good.csv", "-o", "cache", "--faces", "dlib"], "unknown faces 'dlib'; known: mediapipe"),
+        (["prepare", "good.csv", "-o", "cache", "--size", "4"], "input size must lie in [16, 1024]"),
+        (["prepare", "good.csv", "-o", "set"], "set: holds something else than a cache"),
         (["audit", "gone.csv"], "gone.csv: cannot be read"),
         (["audit", "bad.csv"], "bad.csv: lacks the column 'clip_id'"),
     ],
@@ -85,6 +96,7 @@ def test_bad_input_is_one_line(tmp_path: Path, arguments: list[str], message: st
     for expression in ("happy", "sad"):
         (tmp_path / "set" / expression).mkdir(parents=True)
         Image.new("L", (8, 8)).save(tmp_path / "set" / expression / "a.png")
+    (tmp_path / "good.csv").write_text("clip_id,path,label\na,set/happy/a.png,happy\nb,set/sad/a.png,sad\n")
     (tmp_path / "bad.csv").write_text("a,b\n1,2\n")
     output = ["-o", "m.csv"] if arguments[0] == "manifest" else []
     done = seqfer(*arguments, *output, cwd=tmp_path)

@@ -1,0 +1,46 @@
+"""`seqfer prepare`: a manifest in, a cache of face crops for training out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from seqfer.cli.console import progress, remark_line, say
+
+
+def prepare(
+    manifest: Annotated[
+        Path, typer.Argument(metavar="MANIFEST", help="A CSV file of `seqfer manifest`.", show_default=False)
+    ],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the cache.")],
+    faces: Annotated[
+        str, typer.Option(help="mediapipe or haar; none for pictures that show a face alone, taken whole.")
+    ] = "mediapipe",
+    size: Annotated[int, typer.Option(metavar="PIXELS", help="Side of the square crops.")] = 48,
+    channels: Annotated[int, typer.Option(help="1 for grey, 3 for colour.")] = 1,
+    picture_rate: Annotated[
+        float, typer.Option(metavar="FPS", help="Pictures per second of clips that are made of pictures.")
+    ] = 25.0,
+    workers: Annotated[
+        int | None,
+        typer.Option(metavar="N", min=1, help="Processes. Default: one for each core.", show_default=False),
+    ] = None,
+) -> None:
+    """Decode every clip of a manifest once, follow its main face, and keep the face's crops for training.
+
+    A run that was stopped goes on where it was. Clips that cannot be read or show no face are listed.
+    """
+    from seqfer.datasets.crops import CropSettings
+    from seqfer.datasets.manifest import read_manifest
+    from seqfer.datasets.prepare import prepare as make
+    from seqfer.preprocess import Preprocess
+
+    settings = CropSettings(Preprocess(size, channels), faces, picture_rate)
+    clips = read_manifest(manifest)
+    with progress("preparing", "clips") as advance:
+        packed = make(clips, output, settings, workers, advance)
+    for clip_id, why in packed.left_out.items():
+        remark_line(f"{clip_id}: {why}; left out")
+    say(f"{len(packed)} of {len(clips.records)} clips, {len(packed.frames)} frames -> {output}")

@@ -1,0 +1,159 @@
+"""The training cache: every clip's face crops in one memory map, and an index of what they are.
+
+A folder with `frames.npy` (N, S, S, C) uint8, `index.parquet` (a row per clip) and `cache.json` (what it was made
+from and how, and which clips are missing). `cache.json` is written last: a folder without it is no cache.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seqfer.datasets.types import ClipRecord
+from seqfer.errors import DatasetError
+from seqfer.files import write_whole
+from seqfer.preprocess import CropGeometry, Preprocess
+
+FRAMES, INDEX, DESCRIPTION = "frames.npy", "index.parquet", "cache.json"
+FORMAT = 1
+
+
+@dataclass(frozen=True)
+class PackedClip:
+    """One clip of a cache.
+
+    Attributes:
+        clip_id: as in the manifest.
+        start: of its frames in the memory map.
+        length: number of its frames, at least 1.
+        label, subject_id, split, fold: as in the manifest.
+        times_s: of its frames, in seconds from its first one.
+    """
+
+    clip_id: str
+    start: int
+    length: int
+    label: str
+    subject_id: str
+    split: str
+    fold: int | None
+    times_s: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class PackedClips:
+    """The clips of a manifest, ready for training.
+
+    Attributes:
+        frames: (N, S, S, C) uint8, a memory map.
+        clips: in the manifest's order.
+        preprocess: which part of a picture the crops show, their size and channels.
+        left_out: clips that could not be prepared, with the reason.
+        source: digest of the manifest's clips, the files and the settings that the cache was made from.
+    """
+
+    frames: NDArray[np.uint8]
+    clips: tuple[PackedClip, ...]
+    preprocess: Preprocess
+    left_out: dict[str, str]
+    source: str
+
+    def __len__(self) -> int:
+        return len(self.clips)
+
+    def __repr__(self) -> str:
+        return f"PackedClips({len(self)} clips, frames {self.frames.shape})"
+
+    def frames_of(self, clip: PackedClip) -> NDArray[np.uint8]:
+        """(T, S, S, C) uint8."""
+        return self.frames[clip.start : clip.start + clip.length]
+
+
+def write_packed(
+    folder: Path,
+    records: Sequence[ClipRecord],
+    prepared: Sequence[tuple[Path, int, tuple[float, ...]] | str],
+    preprocess: Preprocess,
+    source: str,
+) -> None:
+    """Put prepared clips together to a cache.
+
+    Args:
+        folder: of the cache; an earlier cache in it is replaced.
+        records: the manifest's clips.
+        prepared: for each of them the file (T, S, S, C) that holds its frames, where in the file they begin, and
+            their times; or why it could not be prepared.
+        preprocess: of the crops.
+        source: digest of what the cache is made from.
+    """
+    import pandas as pd
+
+    (folder / DESCRIPTION).unlink(missing_ok=True)
+    clips: list[PackedClip] = []
+    left_out: dict[str, str] = {}
+    total = 0
+    for record, found in zip(records, prepared, strict=True):
+        if isinstance(found, str):
+            left_out[record.clip_id] = found
+            continue
+        times = found[2]
+        identity = (record.clip_id, total, len(times), record.label, record.subject_id, record.split, record.fold)
+        clips.append(PackedClip(*identity, times))
+        total += len(times)
+    shape = (total, preprocess.size, preprocess.size, preprocess.channels)
+    with write_whole(folder / FRAMES) as place:
+        frames = np.lib.format.open_memmap(place, "w+", np.uint8, shape)  # type: ignore[no-untyped-call]
+        done = [found for found in prepared if not isinstance(found, str)]
+        for clip, (path, start, _) in zip(clips, done, strict=True):
+            part = np.load(path, mmap_mode="r")
+            frames[clip.start : clip.start + clip.length] = part[start : start + clip.length]
+        frames.flush()
+        del frames
+    with write_whole(folder / INDEX) as place:
+        table = pd.DataFrame([asdict(clip) for clip in clips], columns=list(PackedClip.__dataclass_fields__))
+        table.astype({"fold": "Int64"}).to_parquet(place, index=False)
+    document = {"format": FORMAT, "source": source, "preprocess": asdict(preprocess), "left_out": left_out}
+    with write_whole(folder / DESCRIPTION) as place:
+        place.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
+
+
+def read_packed(folder: str | Path) -> PackedClips:
+    """Open a cache.
+
+    Raises:
+        DatasetError: the folder holds no whole cache.
+    """
+    import pandas as pd
+
+    folder = Path(folder)
+    try:
+        document = json.loads((folder / DESCRIPTION).read_text(encoding="utf-8"))
+        if document["format"] != FORMAT:
+            raise DatasetError(folder, "was made by another version; prepare it again")
+        table = pd.read_parquet(folder / INDEX)
+        frames = np.load(folder / FRAMES, mmap_mode="r")
+        clips = tuple(_clip(row) for row in table.to_dict("records"))
+        geometry = CropGeometry(**document["preprocess"].pop("geometry"))
+        preprocess = Preprocess(**document["preprocess"], geometry=geometry)
+        left_out, source = document["left_out"], document["source"]
+    except FileNotFoundError as error:
+        raise DatasetError(folder, "is no prepared cache; run `seqfer prepare`") from error
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise DatasetError(folder, f"is damaged ({error}); prepare it again") from error
+    if len(frames) != sum(clip.length for clip in clips):
+        raise DatasetError(folder, f"is damaged ({FRAMES} and {INDEX} do not fit); prepare it again")
+    return PackedClips(frames, clips, preprocess, left_out, source)
+
+
+def _clip(row: dict[Any, Any]) -> PackedClip:
+    import pandas as pd
+
+    fold = None if pd.isna(row["fold"]) else int(row["fold"])
+    times = tuple(float(time) for time in row["times_s"])
+    return PackedClip(**{**row, "fold": fold, "times_s": times})

@@ -1,0 +1,184 @@
+"""Preparing a data set for training: every clip is decoded and its face cut out once, by all cores.
+
+Clips are prepared in pieces of work, each of which becomes a file; a run that was killed finds those and goes on.
+Pieces are named by what they are made from, so that changed files or settings are prepared anew.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import asdict, dataclass
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+from seqfer.datasets.crops import CropSettings, crops_of
+from seqfer.datasets.packed import DESCRIPTION, FRAMES, INDEX, PackedClips, read_packed, write_packed
+from seqfer.datasets.pictures import PictureReader, is_video
+from seqfer.datasets.types import ClipRecord, Manifest
+from seqfer.errors import DatasetError, OutputError, SeqferError
+from seqfer.files import write_whole
+from seqfer.machine import usable_cores
+
+PARTS = "parts"
+PICTURES_AT_ONCE = 256  # clips of pictures in a piece of work; a video is one of its own
+
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class Piece:
+    """Some clips of a manifest that are prepared together.
+
+    Attributes:
+        records: the clips.
+        digest: of the clips, the files that they come from, and the settings.
+    """
+
+    records: tuple[ClipRecord, ...]
+    digest: str
+
+
+def prepare(
+    manifest: Manifest,
+    folder: str | Path,
+    settings: CropSettings | None = None,
+    workers: int | None = None,
+    progress: Progress = lambda done, total: None,
+) -> PackedClips:
+    """The cache of a manifest: as it lies in `folder` if it is still true, else made, going on where it stands.
+
+    Args:
+        manifest: what to prepare.
+        folder: of the cache; made if it is missing.
+        settings: how clips become crops.
+        workers: processes; as many as there are cores if not given.
+        progress: called with the number of clips prepared so far, and of all.
+
+    Raises:
+        DatasetError: not a single clip can be prepared.
+        OutputError: the folder holds something else, or cannot be written.
+    """
+    folder, settings = Path(folder), settings or CropSettings()
+    pieces = list(_pieces(manifest, settings))
+    source = hashlib.sha256("".join(piece.digest for piece in pieces).encode()).hexdigest()
+    try:
+        if (folder / DESCRIPTION).is_file():
+            packed = read_packed(folder)
+            if packed.source == source:
+                return packed
+        elif folder.is_dir() and not all(_is_own(path.name) for path in folder.iterdir()):
+            raise OutputError(folder, "holds something else than a cache; choose another folder")
+        (folder / PARTS).mkdir(parents=True, exist_ok=True)
+        _prepare_pieces(pieces, folder / PARTS, settings, workers or usable_cores(), progress)
+        prepared = [entry for piece in pieces for entry in _entries(piece, folder / PARTS)]
+        if all(isinstance(entry, str) for entry in prepared):
+            raise DatasetError(manifest.records[0].path, f"as all clips, cannot be prepared: {prepared[0]}")
+        write_packed(folder, manifest.records, prepared, settings.preprocess, source)
+        shutil.rmtree(folder / PARTS)
+    except OSError as error:
+        raise OutputError(folder, f"cannot be written ({error.strerror or error})") from error
+    return read_packed(folder)
+
+
+def _is_own(name: str) -> bool:
+    """Whether a file is one that a run leaves that was killed before it was done."""
+    return name in (PARTS, FRAMES, INDEX) or (name.startswith(".") and ".partial" in name)
+
+
+def _pieces(manifest: Manifest, settings: CropSettings) -> Iterator[Piece]:
+    waiting: list[ClipRecord] = []
+    for record in manifest.records:
+        if is_video(record) and not record.frames:
+            if waiting:
+                yield _piece(waiting, settings)
+                waiting = []
+            yield _piece([record], settings)
+            continue
+        waiting.append(record)
+        if len(waiting) == PICTURES_AT_ONCE:
+            yield _piece(waiting, settings)
+            waiting = []
+    if waiting:
+        yield _piece(waiting, settings)
+
+
+def _piece(records: Sequence[ClipRecord], settings: CropSettings) -> Piece:
+    made_from = [asdict(settings), [[*asdict(record).values(), _state(record.path)] for record in records]]
+    return Piece(tuple(records), hashlib.sha256(json.dumps(made_from, default=str).encode()).hexdigest())
+
+
+def _state(path: Path) -> tuple[int, int] | None:
+    """Size and time of change; None where there is nothing."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_size, found.st_mtime_ns
+
+
+def _prepare_pieces(
+    pieces: Sequence[Piece], parts: Path, settings: CropSettings, workers: int, progress: Progress
+) -> None:
+    total = sum(len(piece.records) for piece in pieces)
+    missing = [piece for piece in pieces if not _description(piece, parts).is_file()]
+    done = total - sum(len(piece.records) for piece in missing)
+    progress(done, total)
+    if not missing:
+        return
+    # Forked processes would inherit threads' locks; new ones start clean.
+    with ProcessPoolExecutor(min(workers, len(missing)), get_context("spawn"), cv2.setNumThreads, (1,)) as pool:
+        running = {pool.submit(_prepare_piece, piece, parts, settings): piece for piece in missing}
+        try:
+            for finished in as_completed(running):
+                finished.result()
+                done += len(running[finished].records)
+                progress(done, total)
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
+def _prepare_piece(piece: Piece, parts: Path, settings: CropSettings) -> None:
+    """Write a piece's crops, one file for all of its clips, then what they are."""
+    reader = PictureReader()
+    crops: list[Any] = []
+    entries: list[dict[str, Any]] = []
+    start = 0
+    for record in piece.records:
+        try:
+            frames, times = crops_of(record, settings, reader)
+        except SeqferError as error:
+            entries.append({"problem": str(error)})
+            continue
+        entries.append({"start": start, "times_s": times})
+        crops.append(frames)
+        start += len(frames)
+    if crops:
+        with write_whole(_frames(piece, parts)) as place:
+            np.save(place, np.concatenate(crops))
+    with write_whole(_description(piece, parts)) as place:
+        place.write_text(json.dumps(entries), encoding="utf-8")
+
+
+def _entries(piece: Piece, parts: Path) -> Iterator[tuple[Path, int, tuple[float, ...]] | str]:
+    for entry in json.loads(_description(piece, parts).read_text(encoding="utf-8")):
+        if "problem" in entry:
+            yield entry["problem"]
+        else:
+            yield _frames(piece, parts), entry["start"], tuple(entry["times_s"])
+
+
+def _frames(piece: Piece, parts: Path) -> Path:
+    return parts / f"{piece.digest}.npy"
+
+
+def _description(piece: Piece, parts: Path) -> Path:
+    return parts / f"{piece.digest}.json"

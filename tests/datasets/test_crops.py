@@ -1,0 +1,126 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from seqfer.datasets.crops import CropSettings, crops_of
+from seqfer.datasets.pictures import PictureReader
+from seqfer.datasets.types import ClipRecord
+from seqfer.demo import portrait_path
+from seqfer.errors import DatasetError, OptionError, VideoError
+from seqfer.preprocess import Preprocess
+from seqfer.video.stills import read_image
+from tests.media import numbered_image, read_number, write_clip
+
+WHOLE = CropSettings(Preprocess(64, 3), faces="none")
+
+
+def crops(record: ClipRecord, settings: CropSettings) -> tuple[np.ndarray, tuple[float, ...]]:
+    return crops_of(record, settings, PictureReader())
+
+
+def numbers(record: ClipRecord) -> list[int]:
+    return [read_number(crop) for crop in crops(record, WHOLE)[0]]
+
+
+@pytest.fixture(scope="module")
+def video(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_clip(tmp_path_factory.mktemp("clip") / "a.mp4", [k / 10 for k in range(20)], size=(64, 64))
+
+
+@pytest.mark.parametrize(
+    ("bounds", "expected"),
+    [
+        ({}, list(range(20))),
+        ({"start_s": 0.5, "end_s": 1.0}, [5, 6, 7, 8, 9]),
+        ({"start_s": 1.85}, [19]),
+        ({"frames": ("3", "17")}, [3, 17]),
+    ],
+)
+def test_a_clip_is_the_part_of_its_video_that_it_says(
+    video: Path, bounds: dict[str, Any], expected: list[int]
+) -> None:
+    record = ClipRecord("a", video, "happy", **bounds)
+    assert numbers(record) == expected
+    times = crops(record, WHOLE)[1]
+    assert times == pytest.approx([(number - expected[0]) / 10 for number in expected])
+
+
+def test_a_clip_beyond_the_end_is_refused(video: Path) -> None:
+    with pytest.raises(DatasetError, match="no frame between the clip's bounds"):
+        crops(ClipRecord("a", video, "happy", start_s=5), WHOLE)
+
+
+def test_pictures_are_spaced_by_their_rate(tmp_path: Path) -> None:
+    for number in range(3):
+        Image.fromarray(numbered_image(number, 64, 64)).save(tmp_path / f"{number}.png")
+    record = ClipRecord("a", tmp_path, "happy")
+    assert numbers(record) == [0, 1, 2]
+    _, times = crops(record, CropSettings(Preprocess(64, 3), "none", picture_rate=4))
+    assert times == (0.0, 0.25, 0.5)
+
+
+@pytest.mark.parametrize(("width", "height"), [(96, 64), (64, 96), (40, 40)])
+def test_a_whole_picture_is_its_middle_square(tmp_path: Path, width: int, height: int) -> None:
+    image = np.zeros((height, width, 3), np.uint8)
+    image[height // 2 - 8 : height // 2 + 8, width // 2 - 8 : width // 2 + 8] = 200
+    Image.fromarray(image).save(tmp_path / "a.png")
+    (crop,), _ = crops(ClipRecord("a", tmp_path / "a.png", "happy"), WHOLE)
+    rows, columns = np.nonzero(crop[..., 0] > 100)
+    assert rows.mean() == pytest.approx(31.5, abs=1)
+    assert columns.mean() == pytest.approx(31.5, abs=1)
+    assert np.ptp(rows) == pytest.approx(np.ptp(columns), abs=1)
+
+
+def test_grey_pictures_stay_as_they_are(tmp_path: Path) -> None:
+    grey = np.random.default_rng(0).integers(0, 256, (48, 48), np.uint8)
+    Image.fromarray(grey).save(tmp_path / "a.png")
+    frames, times = crops(ClipRecord("a", tmp_path / "a.png", "happy"), CropSettings(faces="none"))
+    assert frames.shape == (1, 48, 48, 1)
+    assert (frames[0, :, :, 0] == grey).all()
+    assert times == (0.0,)
+
+
+class TestFaces:
+    def test_the_face_of_a_video_is_followed(self, demo_clip: Path) -> None:
+        frames, times = crops(ClipRecord("a", demo_clip, "happy", start_s=1, end_s=2), CropSettings())
+        assert frames.shape == (25, 48, 48, 1)
+        assert times == pytest.approx([k / 25 for k in range(25)])
+        # The same face, hardly moving within its crops.
+        assert np.abs(np.diff(frames.astype(float), axis=0)).mean() < 12
+
+    def test_the_face_that_takes_most_room_is_the_main_one(self, tmp_path: Path) -> None:
+        portrait = Image.fromarray(read_image(portrait_path()))
+        large = portrait.resize((256, 300))
+        scene = Image.new("RGB", (640, 320), (90, 90, 90))
+        scene.paste(large.resize((128, 150)), (40, 40))
+        scene.paste(large, (330, 10))
+        scene.save(tmp_path / "two.png")
+        Image.new("RGB", (640, 320), (90, 90, 90)).save(tmp_path / "none.png")
+        lone = Image.new("RGB", (640, 320), (90, 90, 90))
+        lone.paste(large, (330, 10))
+        lone.save(tmp_path / "one.png")
+        (two,), _ = crops(ClipRecord("a", tmp_path / "two.png", "happy"), CropSettings())
+        (one,), _ = crops(ClipRecord("a", tmp_path / "one.png", "happy"), CropSettings())
+        assert np.abs(two.astype(float) - one).mean() < 3
+        with pytest.raises(DatasetError, match="no face was found"):
+            crops(ClipRecord("a", tmp_path / "none.png", "happy"), CropSettings())
+
+
+def test_what_cannot_be_read_is_named(tmp_path: Path) -> None:
+    (tmp_path / "a.mp4").write_text("no video")
+    for name in ("a.mp4", "gone.png"):
+        with pytest.raises(VideoError, match=name):
+            crops(ClipRecord("a", tmp_path / name, "happy"), WHOLE)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"), [({"faces": "dlib"}, "known: mediapipe"), ({"picture_rate": 0}, "rate")]
+)
+def test_settings_check_themselves(changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(OptionError, match=message):
+        CropSettings(**changes)
