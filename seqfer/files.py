@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+from seqfer.errors import OutputError
 
 
 @contextmanager
@@ -23,6 +26,60 @@ def write_whole(path: Path) -> Iterator[Path]:
         partial.replace(path)
     finally:
         partial.unlink(missing_ok=True)
+
+
+def check_output(folder: Path, overwrite: bool) -> None:
+    """Raise OutputError if `folder` must not or cannot be written; makes its parents."""
+    try:
+        if folder.exists() and not folder.is_dir():
+            raise OutputError(folder, "is a file, not a folder; choose another output folder")
+        if not overwrite and folder.is_dir() and any(folder.iterdir()):
+            raise OutputError(folder, "exists already; use --overwrite (overwrite=True) to replace its results")
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        partial = _partial(folder)
+        shutil.rmtree(partial, ignore_errors=True)
+        partial.mkdir()
+        partial.rmdir()
+    except OSError as error:
+        raise OutputError(folder, f"cannot be written ({error.strerror}); choose another folder") from error
+
+
+@contextmanager
+def output_folder(folder: Path, overwrite: bool, own: Iterable[str]) -> Iterator[Path]:
+    """A hidden folder to write results to; they move to `folder` when the block ends well.
+
+    Until then nothing in `folder` changes.
+
+    Args:
+        folder: where the results go.
+        overwrite: whether they may replace what is there.
+        own: names of all files that such results may have; those of an earlier run that this one does not make
+            again are removed with the move.
+
+    Raises:
+        OutputError: the folder must not or cannot be written.
+    """
+    check_output(folder, overwrite)
+    partial = _partial(folder)
+    try:
+        partial.mkdir()
+        yield partial
+        if folder.is_dir():
+            made = {file.name for file in partial.iterdir()}
+            for file in partial.iterdir():
+                file.replace(folder / file.name)
+            for name in set(own) - made:
+                (folder / name).unlink(missing_ok=True)
+        else:
+            partial.rename(folder)
+    except OSError as error:
+        raise OutputError(folder, f"cannot be written ({error.strerror})") from error
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+
+
+def _partial(folder: Path) -> Path:
+    return folder.with_name(f".{folder.name}.partial")
 
 
 def printable(path: Path) -> str:

@@ -120,7 +120,8 @@ def _find(places: list[Path]) -> tuple[list[Outcome], list[Path]]:
 
 def _annotate(annotator: Annotator, video: Path, folder: Path, settings: Settings, description: str) -> Outcome:
     from seqfer.annotation import StageSeconds
-    from seqfer.timeline.saving import check_output, output_folder, write_files
+    from seqfer.files import check_output, output_folder
+    from seqfer.timeline.saving import OWN_FILES, write_files
 
     try:
         check_output(folder, settings.overwrite)
@@ -131,7 +132,7 @@ def _annotate(annotator: Annotator, video: Path, folder: Path, settings: Setting
                 advance(done, None if info.frame_count is None else -(-info.frame_count // annotator.every))
 
             timeline = annotator.annotate(video, advanced, seconds)
-        with output_folder(folder, settings.overwrite) as place:
+        with output_folder(folder, settings.overwrite, OWN_FILES) as place:
             write_files(timeline, place, settings.formats)
             problem = _overlay(annotator, timeline, place, description) if settings.overlay else None
     except SeqferError as error:

@@ -12,6 +12,7 @@ import typer
 
 from seqfer.cli.console import out, progress, say
 from seqfer.errors import OutputError
+from seqfer.files import output_folder
 
 if TYPE_CHECKING:
     from seqfer.timeline.types import Timeline
@@ -29,7 +30,7 @@ def demo(
     from seqfer.annotation import Annotator
     from seqfer.demo import write_demo_clip
     from seqfer.timeline.overlay import write_overlay
-    from seqfer.timeline.saving import output_folder, write_files
+    from seqfer.timeline.saving import OWN_FILES, write_files
 
     folder = output / NAME
     try:
@@ -40,7 +41,7 @@ def demo(
     clip = write_demo_clip(output / f"{NAME}.mp4")
     with progress("annotating") as advance:
         timeline = Annotator().annotate(clip, lambda info, done: advance(done, info.frame_count))
-    with output_folder(folder, overwrite=True) as place:
+    with output_folder(folder, overwrite=True, own=OWN_FILES) as place:
         write_files(timeline, place, ("csv", "json"))
         write_overlay(timeline, place / "overlay.mp4")
     out.print()

@@ -39,6 +39,9 @@ class Metrics:
         accuracy: share answered rightly (WAR, weighted average recall).
         uar: unweighted average recall over the classes that occur in the truth.
         macro_f1: unweighted mean F1 over the classes that occur in truth or prediction.
+        macro_precision: the same of precision.
+        weighted_f1: mean F1, each class weighted by its support.
+        weighted_precision: the same of precision; of recall it is the accuracy.
         precision, recall, f1: (K,) per class; 0 where the denominator is 0, as scikit-learn has it.
         support: (K,) samples of each class in the truth.
     """
@@ -47,6 +50,9 @@ class Metrics:
     accuracy: float
     uar: float
     macro_f1: float
+    macro_precision: float
+    weighted_f1: float
+    weighted_precision: float
     precision: NDArray[np.float64]
     recall: NDArray[np.float64]
     f1: NDArray[np.float64]
@@ -61,11 +67,15 @@ def metrics(matrix: NDArray[np.int64]) -> Metrics:
         raise ValueError("an empty confusion matrix has no figures")
     recall, precision = _ratio(hits, support), _ratio(hits, predicted)
     f1 = _ratio(2 * hits, support + predicted)
+    occurs = support + predicted > 0
     return Metrics(
         count=count,
         accuracy=float(hits.sum() / count),
         uar=float(recall[support > 0].mean()),
-        macro_f1=float(f1[support + predicted > 0].mean()),
+        macro_f1=float(f1[occurs].mean()),
+        macro_precision=float(precision[occurs].mean()),
+        weighted_f1=float(f1 @ support / count),
+        weighted_precision=float(precision @ support / count),
         precision=precision,
         recall=recall,
         f1=f1,

@@ -7,6 +7,7 @@ it by its timestamps, read in overlapping windows, and the logits are brought ba
 from __future__ import annotations
 
 import copy
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -124,24 +125,54 @@ class Predictor:
             raise ValueError(f"{len(embeddings)} embeddings but {len(times_s)} times")
         if np.any(np.diff(times_s) <= 0):
             raise ValueError("times must increase strictly")
-        parts = np.split(np.arange(len(times_s)), np.flatnonzero(np.diff(times_s) > LONGEST_GAP_S) + 1)
-        logits = [self._read_sequence(embeddings[part], times_s[part]) for part in parts]
+        logits = [self._read_sequence(embeddings[part], times_s[part]) for part in parts_of(times_s)]
         return torch.from_numpy(np.concatenate(logits)).softmax(1).numpy()
+
+    @torch.inference_mode()
+    def read_clip(
+        self, embeddings: NDArray[np.float16], times_s: NDArray[np.float64]
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Probabilities of each frame of a clip, (T, K), and of the clip as a whole, (K,).
+
+        Args:
+            embeddings: (T, D) in the order of time, T >= 1.
+            times_s: (T,) strictly increasing seconds.
+
+        A clip that is longer than a window is the mean of what its windows say.
+        """
+        frames = self.read_track(embeddings, times_s)
+        logits = [
+            _array(self._head(clips, torch.full((len(clips),), clips.shape[1])).clip_logits)
+            for part in parts_of(times_s)
+            for clips in self._clips(embeddings[part], times_s[part])[0]
+        ]
+        return frames, torch.from_numpy(np.concatenate(logits)).softmax(1).mean(0).numpy()
 
     def _read_sequence(self, embeddings: NDArray[np.float16], times_s: NDArray[np.float64]) -> NDArray[np.float32]:
         """(T, K) logits of a sequence without large gaps."""
-        rate = self.architecture.frame_rate
-        grid = np.arange(times_s[0], times_s[-1] + 0.5 / rate, 1 / rate)
-        windows = overlapping_windows(len(grid), round(WINDOW_S * rate), round(HOP_S * rate))
-        length = windows[0].stop  # of every window: a short sequence is a single one
+        batches, windows, grid = self._clips(embeddings, times_s)
         logits = []
-        for first in range(0, len(windows), WINDOWS_AT_ONCE):
-            some = windows[first : first + WINDOWS_AT_ONCE]
-            clips = np.stack([resample(embeddings, times_s, grid[window]) for window in some])
-            lengths = torch.full((len(some),), length)
-            output: SequenceOutput = self._head(torch.from_numpy(clips).to(self.device), lengths)
+        for clips in batches:
+            output: SequenceOutput = self._head(clips, torch.full((len(clips),), clips.shape[1]))
             logits.append(_array(output.frame_logits))
         return interpolate(stitch(np.concatenate(logits), windows), grid, times_s)
+
+    def _clips(
+        self, embeddings: NDArray[np.float16], times_s: NDArray[np.float64]
+    ) -> tuple[Iterator[torch.Tensor], list[slice], NDArray[np.float64]]:
+        """A sequence at the head's own rate: batches of windows (B, T, D), the windows, and the rate's times."""
+        rate = self.architecture.frame_rate
+        grid = np.arange(times_s[0], times_s[-1] + 0.5 / rate, 1 / rate)
+        # Every window is equally long: a short sequence is a single one.
+        windows = overlapping_windows(len(grid), round(WINDOW_S * rate), round(HOP_S * rate))
+
+        def batches() -> Iterator[torch.Tensor]:
+            for first in range(0, len(windows), WINDOWS_AT_ONCE):
+                some = windows[first : first + WINDOWS_AT_ONCE]
+                clips = np.stack([resample(embeddings, times_s, grid[window]) for window in some])
+                yield torch.from_numpy(clips).to(self.device)
+
+        return batches(), windows, grid
 
 
 def classify_stills(
@@ -195,6 +226,11 @@ def resample(
         np.add.at(sums, nearest[inside], values[inside].astype(np.float32))
         result[several] = sums[several] / counts[several, None]
     return result
+
+
+def parts_of(times_s: NDArray[np.float64]) -> list[NDArray[np.int64]]:
+    """The positions of each stretch of times without a gap that the head must not reach over."""
+    return np.split(np.arange(len(times_s)), np.flatnonzero(np.diff(times_s) > LONGEST_GAP_S) + 1)
 
 
 def overlapping_windows(count: int, window: int, hop: int) -> list[slice]:

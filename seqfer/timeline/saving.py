@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import json
-import shutil
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict
 from fractions import Fraction
 from pathlib import Path
@@ -14,7 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from seqfer.errors import OptionError, OutputError, SeqferError
+from seqfer.errors import OptionError, SeqferError
+from seqfer.files import output_folder
 from seqfer.labels import LabelSet
 from seqfer.timeline.table import BOX, segments_dataframe, to_dataframe
 from seqfer.timeline.types import WHAT_IT_SAYS, SegmentOptions, Timeline
@@ -55,7 +53,7 @@ def save(
         OutputError: the folder holds something and `overwrite` is not set, or it cannot be written.
     """
     check_formats(formats)
-    with output_folder(Path(folder), overwrite) as place:
+    with output_folder(Path(folder), overwrite, OWN_FILES) as place:
         write_files(timeline, place, formats)
 
 
@@ -67,51 +65,9 @@ def check_formats(formats: tuple[str, ...]) -> None:
         raise OptionError(f"unknown format {named}; known: {', '.join(FILES)}")
 
 
-def check_output(folder: Path, overwrite: bool) -> None:
-    """Raise OutputError if `folder` must not or cannot be written; makes its parents."""
-    try:
-        if folder.exists() and not folder.is_dir():
-            raise OutputError(folder, "is a file, not a folder; choose another output folder")
-        if not overwrite and folder.is_dir() and any(folder.iterdir()):
-            raise OutputError(folder, "exists already; use --overwrite (overwrite=True) to replace its results")
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        partial = _partial(folder)
-        shutil.rmtree(partial, ignore_errors=True)
-        partial.mkdir()
-        partial.rmdir()
-    except OSError as error:
-        raise OutputError(folder, f"cannot be written ({error.strerror}); choose another folder") from error
-
-
 def holds_results(folder: Path) -> bool:
     """Whether an annotation was written into this very folder."""
     return (folder / PICTURE).is_file() and any((folder / name).is_file() for name in OWN_FILES if name != PICTURE)
-
-
-@contextmanager
-def output_folder(folder: Path, overwrite: bool) -> Iterator[Path]:
-    """A hidden folder to write results to; they move to `folder` when the block ends well.
-
-    Until then nothing in `folder` changes. Results of an earlier annotation that this one does not make again
-    are removed with the move.
-    """
-    check_output(folder, overwrite)
-    partial = _partial(folder)
-    try:
-        partial.mkdir()
-        yield partial
-        if folder.is_dir():
-            made = {file.name for file in partial.iterdir()}
-            for file in partial.iterdir():
-                file.replace(folder / file.name)
-            for name in set(OWN_FILES) - made:
-                (folder / name).unlink(missing_ok=True)
-        else:
-            partial.rename(folder)
-    except OSError as error:
-        raise OutputError(folder, f"cannot be written ({error.strerror})") from error
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
 
 
 def write_files(timeline: Timeline, folder: Path, formats: tuple[str, ...]) -> None:
@@ -218,7 +174,3 @@ def _rounded(timeline: Timeline) -> tuple[Any, Any]:
     segments = segments_dataframe(timeline.segments())
     times = {"start_s": TIME_DIGITS, "end_s": TIME_DIGITS, "mean_probability": SHARE_DIGITS}
     return frames.round(digits), segments.round(times)
-
-
-def _partial(folder: Path) -> Path:
-    return folder.with_name(f".{folder.name}.partial")

@@ -9,6 +9,8 @@ import pytest
 from PIL import Image
 
 from seqfer.datasets.manifest import read_manifest
+from seqfer.demo import portrait_path
+from seqfer.evaluation.report import OWN_FILES
 from tests.end_to_end.commands import seqfer
 from tests.media import write_clip
 
@@ -113,3 +115,33 @@ def test_nothing_is_overwritten_unasked(tmp_path: Path) -> None:
     assert done.returncode == 1
     assert "m.csv: exists already; use --overwrite" in done.stderr
     assert (tmp_path / "m.csv").read_text() == "mine"
+
+
+def test_an_evaluation_from_a_folder_to_a_report(tmp_path: Path) -> None:
+    portrait = Image.open(portrait_path()).crop((120, 90, 400, 370)).resize((96, 96))
+    for subject in (1, 2):
+        for expression, turned in (("happy", portrait), ("sad", portrait.rotate(8))):
+            (tmp_path / "set" / expression).mkdir(parents=True, exist_ok=True)
+            turned.save(tmp_path / "set" / expression / f"S{subject}_{subject}.png")
+    pattern = "(?P<subject>S[0-9])_"
+    done = seqfer("manifest", "folder", "set", "-o", "m.csv", "--subject", pattern, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    command = ("evaluate", "compact", "--data", "m.csv", "-o", "eval", "--faces", "none")
+    done = seqfer(*command, cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (
+        1,
+        "error: there is no clip to evaluate; choose a split that the manifest has\n",
+    )
+    done = seqfer(*command, "--split", "all", "--frames", "--mistakes", "2", cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "4 clips, 95 % intervals over 2 subjects -> eval" in done.stdout
+    assert {path.name for path in (tmp_path / "eval").iterdir()} == set(OWN_FILES)
+    done = seqfer(*command, "--split", "all", cwd=tmp_path)
+    assert "exists already; use --overwrite" in done.stderr
+    done = seqfer(*command, "--split", "all", "--overwrite", cwd=tmp_path)
+    assert done.returncode == 0
+    # Faces are written only where they are asked for; those of the earlier run are gone.
+    assert {path.name for path in (tmp_path / "eval").iterdir()} == set(OWN_FILES) - {
+        "mistakes.png",
+        "frame_predictions.csv",
+    }

@@ -9,7 +9,8 @@ import pandas as pd
 import pytest
 
 from seqfer.errors import OptionError, OutputError, SeqferError
-from seqfer.timeline.saving import check_output, load_timeline, output_folder
+from seqfer.files import check_output, output_folder
+from seqfer.timeline.saving import OWN_FILES, load_timeline
 from seqfer.timeline.types import WHAT_IT_SAYS
 from tests.timeline.examples import Faces, spans, timeline
 
@@ -102,7 +103,7 @@ def test_an_empty_folder_is_used(tmp_path: Path) -> None:
 
 def test_an_error_leaves_nothing_half_written(tmp_path: Path) -> None:
     def break_off(folder: Path, overwrite: bool) -> None:
-        with output_folder(folder, overwrite) as place:
+        with output_folder(folder, overwrite, OWN_FILES) as place:
             (place / "frames.csv").write_text("half")
             raise RuntimeError
 

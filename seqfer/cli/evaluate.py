@@ -1,0 +1,115 @@
+"""`seqfer evaluate`: a model and a manifest in, figures with intervals, tables and a report out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from seqfer.cli.console import progress, remark_line, say
+
+SPLITS = ("train", "validation", "test")
+
+if TYPE_CHECKING:
+    from seqfer.datasets.packed import PackedClips
+    from seqfer.evaluation.predictions import Predictions
+
+
+def evaluate(
+    model: Annotated[
+        str,
+        typer.Argument(
+            metavar="MODEL", help="A bundled model (see `seqfer models`) or a model's folder.", show_default=False
+        ),
+    ],
+    data: Annotated[Path, typer.Option(metavar="MANIFEST", help="A CSV file of `seqfer manifest`.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the results.")],
+    split: Annotated[
+        str, typer.Option(help="train, validation or test; all for a manifest without splits.")
+    ] = "test",
+    faces: Annotated[
+        str, typer.Option(help="mediapipe or haar; none for pictures that show a face alone, taken whole.")
+    ] = "mediapipe",
+    cache: Annotated[
+        Path | None,
+        typer.Option(help="Folder for the face crops. Default: beside the manifest.", show_default=False),
+    ] = None,
+    frames: Annotated[bool, typer.Option("--frames", help="Write each frame's probabilities too.")] = False,
+    mistakes: Annotated[
+        int, typer.Option(metavar="N", min=0, help="Write a sheet of faces: the N most confident mistakes.")
+    ] = 0,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the results of an earlier run.")] = False,
+) -> None:
+    """Measure a model on labelled clips: accuracy, UAR, F1, intervals, calibration, confusion matrix.
+
+    The clips are prepared first if they are not. OUTPUT gets metrics.json, predictions.csv, confusion_matrix.csv
+    and .png (also normalized), reliability.png and report.md.
+    """
+    from seqfer import __version__
+    from seqfer.datasets.crops import CropSettings
+    from seqfer.datasets.manifest import read_manifest
+    from seqfer.datasets.prepare import prepare
+    from seqfer.errors import OptionError
+    from seqfer.evaluation.predictions import predict
+    from seqfer.evaluation.report import OWN_FILES, write_evaluation
+    from seqfer.evaluation.report import evaluate as derive
+    from seqfer.files import check_output, output_folder, sha256_of
+    from seqfer.models.bundled import load_model
+    from seqfer.models.inference import Predictor, choose_device
+
+    if split not in (*SPLITS, "all"):
+        raise OptionError(f"unknown split {split!r}; known: {', '.join(SPLITS)}, all")
+    check_output(output, overwrite)
+    checkpoint = load_model(model)
+    predictor = Predictor(checkpoint.model, choose_device(device))
+    preprocess = predictor.architecture.preprocess
+    manifest = read_manifest(data)
+    place = cache or data.with_name(f"{data.stem}.cache-{faces}-{preprocess.size}x{preprocess.channels}")
+    with progress("preparing", "clips") as advance:
+        packed = prepare(manifest, place, CropSettings(preprocess, faces), progress=advance)
+    for clip_id, why in packed.left_out.items():
+        remark_line(f"{clip_id}: {why}; left out")
+    chosen = [clip for clip in packed.clips if split in (clip.split, "all")]
+    with progress("reading", "clips") as advance:
+        predictions = predict(predictor, packed, chosen, advance)
+    origin = {
+        "model": {"name": checkpoint.name, "sha256": checkpoint.sha256},
+        "data": data.name,
+        "data_sha256": sha256_of(data),
+        "split": split,
+        "faces": faces,
+        "precision": str(predictor.dtype).removeprefix("torch."),
+        "left_out": len(packed.left_out),
+        "version": __version__,
+    }
+    evaluation = derive(predictions, origin, manifest.leaky)
+    with output_folder(output, overwrite, OWN_FILES) as folder:
+        write_evaluation(evaluation, folder, frames)
+        if mistakes:
+            _write_mistakes(predictions, packed, mistakes, folder)
+    figures = evaluation.figures
+    for name, value in (("accuracy", figures.accuracy), ("uar", figures.uar), ("macro_f1", figures.macro_f1)):
+        low, high = evaluation.intervals[name]
+        say(f"{name:10s} {100 * value:5.1f} %   ({100 * low:.1f} to {100 * high:.1f})")
+    say(f"{figures.count} clips, 95 % intervals over {evaluation.units[1]} {evaluation.units[0]} -> {output}")
+    if manifest.leaky:
+        remark_line(f"these figures are too good: {manifest.leaky}")
+
+
+def _write_mistakes(predictions: Predictions, packed: PackedClips, count: int, folder: Path) -> None:
+    from seqfer.evaluation.figures import plot_mistakes
+    from seqfer.evaluation.report import most_confident_mistakes
+
+    clips = {clip.clip_id: clip for clip in packed.clips}
+    names = predictions.labels.names
+    crops, captions = [], []
+    for position in most_confident_mistakes(predictions, count):
+        clip = clips[predictions.clip_ids[position]]
+        crops.append(packed.frames_of(clip)[clip.length // 2])
+        row = predictions.probabilities[position]
+        captions.append(
+            f"{names[predictions.truth[position]]}, read as\n{names[int(row.argmax())]} {row.max():.2f}"
+        )
+    plot_mistakes(crops, captions, "the most confident mistakes").savefig(folder / "mistakes.png")

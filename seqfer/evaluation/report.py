@@ -1,0 +1,247 @@
+"""An evaluation's files: figures as JSON, tables as CSV, pictures, and a report to read."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seqfer.evaluation.bootstrap import RESAMPLES, bootstrap_intervals
+from seqfer.evaluation.calibration import Reliability, reliability
+from seqfer.evaluation.figures import plot_confusion_matrix, plot_reliability
+from seqfer.evaluation.metrics import Metrics, confusion_matrix, metrics
+from seqfer.evaluation.predictions import Predictions
+
+WHAT_IT_SAYS = (
+    "These figures say how often a classifier's reading agrees with the labels of this data set. "
+    "Its probabilities are not a person's feelings, and no measure of them."
+)
+FIGURES = ("accuracy", "uar", "macro_precision", "macro_f1", "weighted_precision", "weighted_f1")
+# Everything that an evaluation may leave in its folder.
+OWN_FILES = (
+    "metrics.json",
+    "predictions.csv",
+    "frame_predictions.csv",
+    "confusion_matrix.csv",
+    "confusion_matrix.png",
+    "confusion_matrix_normalized.png",
+    "reliability.png",
+    "mistakes.png",
+    "report.md",
+)
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Predictions and everything that is derived from them.
+
+    Attributes:
+        predictions: of the model.
+        matrix: (K, K) counts of clips, rows are the truth.
+        figures: of the matrix.
+        intervals: of accuracy, UAR and macro F1, by bootstrap over `units`.
+        units: what was resampled, "subjects" or "clips", and how many there are.
+        calibration: of the clips' probabilities.
+        subjects: for each known subject the clips and the figures.
+        origin: model, data, split and versions, as they go into the report.
+        leaky: why the figures are too good; "" for no known reason.
+    """
+
+    predictions: Predictions
+    matrix: NDArray[np.int64]
+    figures: Metrics
+    intervals: dict[str, tuple[float, float]]
+    units: tuple[str, int]
+    calibration: Reliability
+    subjects: dict[str, Metrics]
+    origin: dict[str, Any]
+    leaky: str = ""
+
+
+def evaluate(predictions: Predictions, origin: dict[str, Any], leaky: str = "") -> Evaluation:
+    """Derive all figures from predictions."""
+    matrix = predictions.matrix()
+    units, kind = predictions.units()
+    labels = len(predictions.labels)
+    return Evaluation(
+        predictions=predictions,
+        matrix=matrix,
+        figures=metrics(matrix),
+        intervals=bootstrap_intervals(predictions.truth, predictions.predicted, units, labels),
+        units=(kind, int(units.max()) + 1),
+        calibration=reliability(predictions.probabilities, predictions.truth),
+        subjects=dict(_by_subject(predictions)),
+        origin=origin,
+        leaky=leaky,
+    )
+
+
+def write_evaluation(evaluation: Evaluation, folder: Path, frames: bool = False) -> None:
+    """Write an evaluation's files into an existing folder.
+
+    Args:
+        evaluation: what to write.
+        folder: where.
+        frames: write the probabilities of each frame too.
+    """
+    predictions, labels = evaluation.predictions, evaluation.predictions.labels
+    title = f"{evaluation.origin['model']['name']} on {evaluation.origin['data']}, {evaluation.origin['split']}"
+    document = json.dumps(to_document(evaluation), indent=2, allow_nan=False)
+    (folder / "metrics.json").write_text(document + "\n", encoding="utf-8")
+    _write_csv(folder / "predictions.csv", _clip_rows(predictions))
+    if frames:
+        _write_csv(folder / "frame_predictions.csv", _frame_rows(predictions))
+    rows = [["truth", *labels], *([name, *counts] for name, counts in zip(labels, evaluation.matrix, strict=True))]
+    _write_csv(folder / "confusion_matrix.csv", rows)
+    for name, shares in (("confusion_matrix", False), ("confusion_matrix_normalized", True)):
+        plot_confusion_matrix(evaluation.matrix, labels, title, shares).savefig(folder / f"{name}.png")
+    plot_reliability(evaluation.calibration, title).savefig(folder / "reliability.png")
+    (folder / "report.md").write_text(to_markdown(evaluation), encoding="utf-8")
+
+
+def to_document(evaluation: Evaluation) -> dict[str, Any]:
+    """All figures in plain numbers, texts, lists and mappings."""
+    figures, labels = evaluation.figures, evaluation.predictions.labels
+    classes = {
+        name: {
+            "support": int(figures.support[k]),
+            "precision": float(figures.precision[k]),
+            "recall": float(figures.recall[k]),
+            "f1": float(figures.f1[k]),
+        }
+        for k, name in enumerate(labels)
+    }
+    return {
+        "note": WHAT_IT_SAYS,
+        **evaluation.origin,
+        "leaky": evaluation.leaky,
+        "clips": figures.count,
+        **{name: getattr(figures, name) for name in FIGURES},
+        "intervals": {
+            "level": 0.95,
+            "method": f"percentile bootstrap over {evaluation.units[0]}",
+            "units": evaluation.units[1],
+            "resamples": RESAMPLES,
+            **{name: list(bounds) for name, bounds in evaluation.intervals.items()},
+        },
+        "ece": evaluation.calibration.ece,
+        "classes": classes,
+        "confusion_matrix": evaluation.matrix.tolist(),
+        "subjects": {
+            name: {"clips": found.count, "accuracy": found.accuracy, "uar": found.uar}
+            for name, found in evaluation.subjects.items()
+        },
+    }
+
+
+def to_markdown(evaluation: Evaluation) -> str:
+    """The report: what was measured, on what, how sure it is, and where the mistakes are."""
+    figures, labels, origin = evaluation.figures, evaluation.predictions.labels, evaluation.origin
+    kind, count = evaluation.units
+    absent = [name for name, support in zip(labels, figures.support, strict=True) if support == 0]
+    lines = [f"# {origin['model']['name']} on {origin['data']}, split {origin['split']}", ""]
+    if evaluation.leaky:
+        lines += [f"> **These figures are too good**: the splits leak ({evaluation.leaky}).", ""]
+    lines += [WHAT_IT_SAYS, "", f"{figures.count} clips, {len(evaluation.subjects) or 'no known'} subjects.", ""]
+    lines += _table(
+        ["figure", "value", "95 % interval"],
+        [
+            ["accuracy (WAR)", _percent(figures.accuracy), _bounds(evaluation.intervals["accuracy"])],
+            ["UAR (mean recall of the classes)", _percent(figures.uar), _bounds(evaluation.intervals["uar"])],
+            ["macro F1", _percent(figures.macro_f1), _bounds(evaluation.intervals["macro_f1"])],
+            ["macro precision", _percent(figures.macro_precision), ""],
+            ["weighted precision", _percent(figures.weighted_precision), ""],
+            ["weighted F1", _percent(figures.weighted_f1), ""],
+            ["expected calibration error", _percent(evaluation.calibration.ece), ""],
+        ],
+    )
+    lines += [f"Intervals: bootstrap over {count} {kind}, {RESAMPLES} resamples.", ""]
+    if kind == "clips":
+        lines += [
+            "Subjects are not known, so clips count as independent; if they are not, intervals are wider.",
+            "",
+        ]
+    if absent:
+        lines += [f"No clip is {', '.join(absent)}: UAR is the mean over the other classes.", ""]
+    lines += ["## Classes", ""]
+    lines += _table(
+        ["label", "clips", "precision", "recall", "F1"],
+        [
+            [
+                name,
+                str(figures.support[k]),
+                *(_percent(v[k]) for v in (figures.precision, figures.recall, figures.f1)),
+            ]
+            for k, name in enumerate(labels)
+        ],
+    )
+    lines += ["![Confusion matrix](confusion_matrix_normalized.png)", "", "![Reliability](reliability.png)", ""]
+    if evaluation.subjects:
+        lines += ["## Subjects", ""]
+        lines += _table(
+            ["subject", "clips", "accuracy", "UAR"],
+            [
+                [name, str(found.count), _percent(found.accuracy), _percent(found.uar)]
+                for name, found in evaluation.subjects.items()
+            ],
+        )
+    lines += ["## How it was made", "", "```json", json.dumps(origin, indent=2), "```", ""]
+    return "\n".join(lines)
+
+
+def most_confident_mistakes(predictions: Predictions, count: int) -> list[int]:
+    """Positions of the wrongly answered clips in which the model was surest, the surest first."""
+    wrong = np.flatnonzero(predictions.predicted != predictions.truth)
+    confidence = predictions.probabilities.max(1)[wrong]
+    return [int(position) for position in wrong[np.argsort(-confidence, kind="stable")][:count]]
+
+
+def _by_subject(predictions: Predictions) -> Iterable[tuple[str, Metrics]]:
+    subjects = np.array(predictions.subject_ids)
+    for name in sorted(set(predictions.subject_ids) - {""}):
+        own = subjects == name
+        counts = confusion_matrix(predictions.truth[own], predictions.predicted[own], len(predictions.labels))
+        yield name, metrics(counts)
+
+
+def _clip_rows(predictions: Predictions) -> Iterable[Sequence[object]]:
+    labels = predictions.labels.names
+    yield ["clip_id", "subject_id", "label", "predicted", "confidence", *(f"p_{name}" for name in labels)]
+    for k, clip_id in enumerate(predictions.clip_ids):
+        row = predictions.probabilities[k]
+        truth, leader = labels[predictions.truth[k]], labels[int(row.argmax())]
+        yield [clip_id, predictions.subject_ids[k], truth, leader, f"{row.max():.5f}", *(f"{p:.5f}" for p in row)]
+
+
+def _frame_rows(predictions: Predictions) -> Iterable[Sequence[object]]:
+    labels = predictions.labels.names
+    yield ["clip_id", "time_s", "label", "predicted", "confidence", *(f"p_{name}" for name in labels)]
+    for k, clip_id in enumerate(predictions.clip_ids):
+        truth = labels[predictions.truth[k]]
+        for time, row in zip(predictions.frame_times_s[k], predictions.frame_probabilities[k], strict=True):
+            leader = labels[int(row.argmax())]
+            yield [clip_id, f"{time:.6f}", truth, leader, f"{row.max():.5f}", *(f"{p:.5f}" for p in row)]
+
+
+def _write_csv(path: Path, rows: Iterable[Sequence[object]]) -> None:
+    with path.open("w", newline="", encoding="utf-8") as file:
+        csv.writer(file, lineterminator="\n").writerows(rows)
+
+
+def _table(head: list[str], rows: list[list[str]]) -> list[str]:
+    lines = [head, ["---"] * len(head), *rows]
+    return [*(f"| {' | '.join(cells)} |" for cells in lines), ""]
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.1f} %"
+
+
+def _bounds(bounds: tuple[float, float]) -> str:
+    return f"{100 * bounds[0]:.1f} to {100 * bounds[1]:.1f} %"
