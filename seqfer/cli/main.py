@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from seqfer import __version__
-from seqfer.cli import annotate, audit, demo, doctor, evaluate, manifest, models, prepare
+from seqfer.cli import annotate, audit, compare, demo, doctor, evaluate, manifest, models, prepare
 from seqfer.cli.console import error_line
 from seqfer.errors import SeqferError
 
@@ -26,6 +26,7 @@ app.command()(manifest.manifest)
 app.command()(audit.audit)
 app.command()(prepare.prepare)
 app.command()(evaluate.evaluate)
+app.command()(compare.compare)
 app.command()(demo.demo)
 app.command()(models.models)
 app.command()(doctor.doctor)

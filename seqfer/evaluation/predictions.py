@@ -59,14 +59,15 @@ class Predictions:
         """Counts (K, K) of clips, rows are the truth."""
         return confusion_matrix(self.truth, self.predicted, len(self.labels))
 
-    def units(self) -> tuple[NDArray[np.int64], str]:
-        """Which clips are not independent of each other: a number (N,) for each, and what the numbers count.
 
-        The clips of a subject belong together; where subjects are not known, each clip is on its own.
-        """
-        if all(self.subject_ids):
-            return np.unique(np.array(self.subject_ids), return_inverse=True)[1].astype(np.int64), "subjects"
-        return np.arange(len(self)), "clips"
+def units_of(subject_ids: Sequence[str]) -> tuple[NDArray[np.int64], str]:
+    """Which of N clips are not independent of each other: a number (N,) for each, and what the numbers count.
+
+    The clips of a subject belong together; where some subject is not known, each clip is on its own.
+    """
+    if all(subject_ids):
+        return np.unique(np.array(subject_ids), return_inverse=True)[1].astype(np.int64), "subjects"
+    return np.arange(len(subject_ids)), "clips"
 
 
 def predict(

@@ -16,7 +16,7 @@ from seqfer.evaluation.bootstrap import RESAMPLES, bootstrap_intervals
 from seqfer.evaluation.calibration import Reliability, reliability
 from seqfer.evaluation.figures import plot_confusion_matrix, plot_reliability
 from seqfer.evaluation.metrics import Metrics, confusion_matrix, metrics
-from seqfer.evaluation.predictions import Predictions
+from seqfer.evaluation.predictions import Predictions, units_of
 
 WHAT_IT_SAYS = (
     "These figures say how often a classifier's reading agrees with the labels of this data set. "
@@ -67,7 +67,7 @@ class Evaluation:
 def evaluate(predictions: Predictions, origin: dict[str, Any], leaky: str = "") -> Evaluation:
     """Derive all figures from predictions."""
     matrix = predictions.matrix()
-    units, kind = predictions.units()
+    units, kind = units_of(predictions.subject_ids)
     labels = len(predictions.labels)
     return Evaluation(
         predictions=predictions,

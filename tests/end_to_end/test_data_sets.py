@@ -90,6 +90,15 @@ def test_class_folders_with_official_splits_and_none(tmp_path: Path) -> None:
         (["prepare", "good.csv", "-o", "cache", "--faces", "dlib"], "unknown faces 'dlib'; known: mediapipe"),
         (["prepare", "good.csv", "-o", "cache", "--size", "4"], "input size must lie in [16, 1024]"),
         (["prepare", "good.csv", "-o", "set"], "set: holds something else than a cache"),
+        (["compare", "set", "set"], "predictions.csv: cannot be read"),
+        (
+            ["evaluate", "compact", "--data", "good.csv", "-o", "eval", "--split", "dev"],
+            "unknown split 'dev'; known",
+        ),
+        (
+            ["evaluate", "compat", "--data", "good.csv", "-o", "eval"],
+            "unknown model 'compat'; did you mean 'compact'",
+        ),
         (["audit", "gone.csv"], "gone.csv: cannot be read"),
         (["audit", "bad.csv"], "bad.csv: lacks the column 'clip_id'"),
     ],
@@ -136,6 +145,9 @@ def test_an_evaluation_from_a_folder_to_a_report(tmp_path: Path) -> None:
     assert (done.returncode, done.stderr) == (0, "")
     assert "4 clips, 95 % intervals over 2 subjects -> eval" in done.stdout
     assert {path.name for path in (tmp_path / "eval").iterdir()} == set(OWN_FILES)
+    done = seqfer("compare", "eval", "eval", cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "McNemar's exact p = 1" in done.stdout
     done = seqfer(*command, "--split", "all", cwd=tmp_path)
     assert "exists already; use --overwrite" in done.stderr
     done = seqfer(*command, "--split", "all", "--overwrite", cwd=tmp_path)

@@ -14,7 +14,7 @@ from seqfer.datasets.prepare import prepare
 from seqfer.datasets.types import ClipRecord, Manifest
 from seqfer.errors import OptionError
 from seqfer.evaluation import predictions as module
-from seqfer.evaluation.predictions import Predictions, predict
+from seqfer.evaluation.predictions import Predictions, predict, units_of
 from seqfer.models.classifier import Architecture, SequenceClassifier
 from seqfer.models.heads import BiLSTMHead
 from seqfer.models.inference import Predictor
@@ -80,11 +80,10 @@ def test_what_does_not_fit_is_refused(packed: PackedClips, predictor: Predictor)
 
 
 def test_clips_of_a_subject_belong_together_where_all_subjects_are_known() -> None:
-    units, kind = predictions(count=12, subjects=4).units()
+    units, kind = units_of(["S0", "S1", "S2", "S3"] * 3)
     assert kind == "subjects"
     assert units.tolist() == [0, 1, 2, 3] * 3
-    some = predictions(count=4, subjects=2)
-    units, kind = replace(some, subject_ids=("S0", "S1", "", "S1")).units()
+    units, kind = units_of(["S0", "S1", "", "S1"])
     assert (kind, units.tolist()) == ("clips", [0, 1, 2, 3])
 
 

@@ -1,0 +1,127 @@
+"""Two models on the same clips: what separates them, and whether that is more than chance."""
+
+from __future__ import annotations
+
+import csv
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import binomtest
+
+from seqfer.errors import DatasetError
+from seqfer.evaluation.bootstrap import FIGURES, RESAMPLES, draw, figures_of, interval
+from seqfer.evaluation.metrics import confusion_matrix
+from seqfer.evaluation.predictions import units_of
+from seqfer.labels import LabelSet
+
+PREDICTIONS = "predictions.csv"
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What an evaluation's `predictions.csv` says.
+
+    Attributes:
+        labels: K names.
+        clip_ids, subject_ids: (N,) of the clips.
+        truth, predicted: (N,) class indices.
+    """
+
+    labels: LabelSet
+    clip_ids: tuple[str, ...]
+    subject_ids: tuple[str, ...]
+    truth: NDArray[np.int64]
+    predicted: NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Model A beside model B.
+
+    Attributes:
+        labels: K names.
+        matrices: (K, K) of A and of B.
+        figures: name to A's value, B's, B's less A's, and the difference's 95 % interval (low, high).
+        units: what was resampled, "subjects" or "clips", and how many there are.
+        only_a, only_b: clips that A alone, or B alone, answers rightly.
+        p: of McNemar's exact test (1947): how likely so uneven a split is if neither is better. It takes clips
+            for independent.
+    """
+
+    labels: LabelSet
+    matrices: tuple[NDArray[np.int64], NDArray[np.int64]]
+    figures: dict[str, tuple[float, float, float, float, float]]
+    units: tuple[str, int]
+    only_a: int
+    only_b: int
+    p: float
+
+
+def read_answers(folder: Path) -> Answers:
+    """The predictions in an evaluation's folder.
+
+    Raises:
+        DatasetError: there are none, or they are malformed.
+    """
+    path = folder / PREDICTIONS
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            reader = csv.DictReader(file)
+            columns = reader.fieldnames or ()
+            rows = list(reader)
+        labels = LabelSet(tuple(name.removeprefix("p_") for name in columns if name.startswith("p_")))
+        return Answers(
+            labels=labels,
+            clip_ids=tuple(row["clip_id"] for row in rows),
+            subject_ids=tuple(row["subject_id"] for row in rows),
+            truth=np.array([labels.index(row["label"]) for row in rows], np.int64),
+            predicted=np.array([labels.index(row["predicted"]) for row in rows], np.int64),
+        )
+    except OSError as error:
+        raise DatasetError(
+            path, f"cannot be read ({error.strerror}); give a folder of `seqfer evaluate`"
+        ) from error
+    except Exception as error:
+        raise DatasetError(path, f"is no table of predictions ({error})") from error
+
+
+def compare(a: Answers, b: Answers, resamples: int = RESAMPLES, seed: int = 0) -> Comparison:
+    """Compare two models by paired resampling: each draw takes the same subjects (or clips) for both.
+
+    Raises:
+        DatasetError: the two were not measured on the same clips with the same labels.
+    """
+    if a.labels != b.labels:
+        raise DatasetError(PREDICTIONS, f"labels differ: {', '.join(a.labels)} and {', '.join(b.labels)}")
+    order = {clip_id: position for position, clip_id in enumerate(b.clip_ids)}
+    different = set(a.clip_ids) ^ set(b.clip_ids)
+    if different or not a.clip_ids:
+        example = f", such as {min(different)}" if different else ""
+        raise DatasetError(PREDICTIONS, f"the two have {len(different)} clips that the other has not{example}")
+    same = np.array([order[clip_id] for clip_id in a.clip_ids])
+    if (a.truth != b.truth[same]).any():
+        first = a.clip_ids[int(np.flatnonzero(a.truth != b.truth[same])[0])]
+        raise DatasetError(PREDICTIONS, f"the two have different labels for clip {first}")
+    count = len(a.labels)
+    units, kind = units_of(a.subject_ids)
+    answers = a.predicted, b.predicted[same]
+    matrices = tuple(confusion_matrix(a.truth, predicted, count) for predicted in answers)
+    values = [{name: float(found[0]) for name, found in figures_of(matrix[None]).items()} for matrix in matrices]
+    drawn = [figures_of(draw(a.truth, predicted, units, count, resamples, seed)) for predicted in answers]
+    figures = {
+        name: (
+            values[0][name],
+            values[1][name],
+            values[1][name] - values[0][name],
+            *interval(drawn[1][name] - drawn[0][name]),
+        )
+        for name in FIGURES
+    }
+    right_a, right_b = (predicted == a.truth for predicted in answers)
+    only_a, only_b = int((right_a & ~right_b).sum()), int((right_b & ~right_a).sum())
+    p = float(binomtest(only_a, only_a + only_b).pvalue) if only_a + only_b else 1.0
+    return Comparison(
+        a.labels, (matrices[0], matrices[1]), figures, (kind, int(units.max()) + 1), only_a, only_b, p
+    )

@@ -1,0 +1,91 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from seqfer.errors import DatasetError
+from seqfer.evaluation.comparison import Answers, compare, read_answers
+from seqfer.evaluation.metrics import metrics
+from seqfer.evaluation.report import evaluate, write_evaluation
+from tests.evaluation.examples import LABELS, predictions
+from tests.evaluation.test_report import ORIGIN
+
+
+def answers(right: list[bool], subjects: int = 0) -> Answers:
+    count = len(right)
+    truth = np.arange(count) % 2
+    return Answers(
+        labels=LABELS,
+        clip_ids=tuple(str(k) for k in range(count)),
+        subject_ids=tuple(f"S{k % subjects}" if subjects else "" for k in range(count)),
+        truth=truth,
+        predicted=np.where(right, truth, 2),
+    )
+
+
+def test_a_model_against_itself_differs_in_nothing() -> None:
+    one = answers([True, False] * 20)
+    found = compare(one, one)
+    assert found.figures["accuracy"] == (0.5, 0.5, 0.0, 0.0, 0.0)
+    assert (found.only_a, found.only_b, found.p) == (0, 0, 1.0)
+
+
+def test_figures_are_those_of_each_and_differences_are_paired() -> None:
+    # B answers what A does, and ten clips more: every draw sees B ahead, though each interval alone is wide.
+    a = answers([k < 50 for k in range(100)])
+    b = answers([k < 60 for k in range(100)])
+    found = compare(a, b)
+    for name in ("accuracy", "uar", "macro_f1"):
+        expected = [getattr(metrics(matrix), name) for matrix in found.matrices]
+        assert found.figures[name][:2] == pytest.approx(expected, abs=1e-12)
+    assert found.figures["accuracy"][2] == pytest.approx(0.1)
+    assert 0.03 < found.figures["accuracy"][3] < 0.1 < found.figures["accuracy"][4] < 0.17
+    assert (found.only_a, found.only_b) == (0, 10)
+    assert found.p == pytest.approx(2 / 2**10)
+
+
+def test_the_order_of_clips_does_not_matter() -> None:
+    a, b = answers([k % 3 > 0 for k in range(30)]), answers([k % 2 > 0 for k in range(30)])
+    turned = Answers(b.labels, b.clip_ids[::-1], b.subject_ids[::-1], b.truth[::-1], b.predicted[::-1])
+    one, other = compare(a, b), compare(a, turned)
+    assert one.figures == other.figures
+    assert one.p == other.p
+
+
+def test_whole_subjects_are_drawn_where_they_are_known() -> None:
+    assert compare(answers([True] * 30, subjects=5), answers([True] * 30, subjects=5)).units == ("subjects", 5)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"clip_ids": tuple("abcdefghij")}, "20 clips that the other has not, such as 0"),
+        ({"truth": np.full(10, 1)}, "different labels for clip 0"),
+        ({"labels": replace(LABELS, names=("happy", "sad", "fear"))}, "labels differ"),
+    ],
+)
+def test_other_clips_are_refused(change: dict[str, object], message: str) -> None:
+    one = answers([True] * 10)
+    with pytest.raises(DatasetError, match=message):
+        compare(one, replace(one, **change))  # type: ignore[arg-type]
+
+
+def test_an_evaluation_is_read_again(tmp_path: Path) -> None:
+    made = predictions()
+    write_evaluation(evaluate(made, ORIGIN), tmp_path)
+    read = read_answers(tmp_path)
+    assert read.labels == made.labels
+    assert read.clip_ids == made.clip_ids
+    assert (read.predicted == made.predicted).all()
+    assert (read.truth == made.truth).all()
+
+
+def test_what_is_no_evaluation_is_named(tmp_path: Path) -> None:
+    with pytest.raises(DatasetError, match="give a folder of `seqfer evaluate`"):
+        read_answers(tmp_path)
+    (tmp_path / "predictions.csv").write_text("a,b\n1,2\n")
+    with pytest.raises(DatasetError, match="is no table of predictions"):
+        read_answers(tmp_path)
