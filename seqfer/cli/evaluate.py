@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from seqfer.cli.console import progress, remark_line, say
-
-SPLITS = ("train", "validation", "test")
+from seqfer.cli.console import remark_line, say
+from seqfer.cli.reading import read_split
 
 if TYPE_CHECKING:
     from seqfer.datasets.packed import PackedClips
@@ -48,32 +47,16 @@ def evaluate(
     and .png (also normalized), reliability.png and report.md.
     """
     from seqfer import __version__
-    from seqfer.datasets.crops import CropSettings
-    from seqfer.datasets.manifest import read_manifest
-    from seqfer.datasets.prepare import prepare
-    from seqfer.errors import OptionError
-    from seqfer.evaluation.predictions import predict
     from seqfer.evaluation.report import OWN_FILES, write_evaluation
     from seqfer.evaluation.report import evaluate as derive
     from seqfer.files import check_output, output_folder, sha256_of
     from seqfer.models.bundled import load_model
     from seqfer.models.inference import Predictor, choose_device
 
-    if split not in (*SPLITS, "all"):
-        raise OptionError(f"unknown split {split!r}; known: {', '.join(SPLITS)}, all")
     check_output(output, overwrite)
     checkpoint = load_model(model)
     predictor = Predictor(checkpoint.model, choose_device(device))
-    preprocess = predictor.architecture.preprocess
-    manifest = read_manifest(data)
-    place = cache or data.with_name(f"{data.stem}.cache-{faces}-{preprocess.size}x{preprocess.channels}")
-    with progress("preparing", "clips") as advance:
-        packed = prepare(manifest, place, CropSettings(preprocess, faces), progress=advance)
-    for clip_id, why in packed.left_out.items():
-        remark_line(f"{clip_id}: {why}; left out")
-    chosen = [clip for clip in packed.clips if split in (clip.split, "all")]
-    with progress("reading", "clips") as advance:
-        predictions = predict(predictor, packed, chosen, advance)
+    predictions, packed, manifest = read_split(predictor, data, split, faces, cache)
     origin = {
         "model": {"name": checkpoint.name, "sha256": checkpoint.sha256},
         "data": data.name,

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from seqfer import __version__
-from seqfer.cli import annotate, audit, compare, demo, doctor, evaluate, manifest, models, prepare
+from seqfer.cli import annotate, audit, calibrate, compare, demo, doctor, evaluate, manifest, models, prepare
 from seqfer.cli.console import error_line
 from seqfer.errors import SeqferError
 
@@ -27,6 +27,7 @@ app.command()(audit.audit)
 app.command()(prepare.prepare)
 app.command()(evaluate.evaluate)
 app.command()(compare.compare)
+app.command()(calibrate.calibrate)
 app.command()(demo.demo)
 app.command()(models.models)
 app.command()(doctor.doctor)

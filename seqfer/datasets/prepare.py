@@ -134,7 +134,7 @@ def _prepare_pieces(
     if not missing:
         return
     # Forked processes would inherit threads' locks; new ones start clean.
-    with ProcessPoolExecutor(min(workers, len(missing)), get_context("spawn"), cv2.setNumThreads, (1,)) as pool:
+    with ProcessPoolExecutor(min(workers, len(missing)), get_context("spawn"), _single_threaded) as pool:
         running = {pool.submit(_prepare_piece, piece, parts, settings): piece for piece in missing}
         try:
             for finished in as_completed(running):
@@ -144,6 +144,10 @@ def _prepare_pieces(
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise
+
+
+def _single_threaded() -> None:
+    cv2.setNumThreads(1)
 
 
 def _prepare_piece(piece: Piece, parts: Path, settings: CropSettings) -> None:

@@ -6,8 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.optimize import minimize_scalar
 
 BINS = 15
+TEMPERATURES = (0.05, 20.0)  # beyond them something else is wrong
 
 
 @dataclass(frozen=True)
@@ -48,3 +50,35 @@ def reliability(probabilities: NDArray[np.float64], truth: NDArray[np.int64], bi
         confidence=np.bincount(place, confidence, bins) / safe,
         accuracy=np.bincount(place, right.astype(float), bins) / safe,
     )
+
+
+def fit_temperature(probabilities: NDArray[np.float64], truth: NDArray[np.int64]) -> float:
+    """The temperature by which logits are to be divided so that probabilities fit best (Guo et al., ICML 2017).
+
+    Args:
+        probabilities: (N, K) of clips that the model has not learnt from.
+        truth: (N,) class indices.
+
+    Returns:
+        The one in [0.05, 20] with the lowest negative log likelihood; 1 leaves the model as it is.
+    """
+    low, high = np.log(TEMPERATURES)
+    found = minimize_scalar(
+        lambda log_temperature: log_loss(soften(probabilities, float(np.exp(log_temperature))), truth),
+        bounds=(low, high),
+        method="bounded",
+    )
+    return float(np.exp(found.x))
+
+
+def soften(probabilities: NDArray[np.float64], temperature: float) -> NDArray[np.float64]:
+    """What (N, K) probabilities become when the logits behind them are divided by a temperature."""
+    logits = np.log(np.maximum(probabilities, np.finfo(float).tiny)) / temperature
+    powers = np.exp(logits - logits.max(1, keepdims=True))
+    return np.asarray(powers / powers.sum(1, keepdims=True), np.float64)
+
+
+def log_loss(probabilities: NDArray[np.float64], truth: NDArray[np.int64]) -> float:
+    """Mean negative log likelihood of the truth (N,) under (N, K) probabilities."""
+    likelihood = probabilities[np.arange(len(truth)), truth]
+    return float(-np.log(np.maximum(likelihood, np.finfo(float).tiny)).mean())

@@ -1,7 +1,8 @@
 """Temporal heads: a sequence of frame embeddings in, expression logits per frame and per clip out.
 
 `HEADS` is the registry. A head maps padded embeddings (B, T, D) and lengths (B,) to a `SequenceOutput`;
-what stands behind a clip's length has no influence on it.
+what stands behind a clip's length has no influence on it. Its `logit_layers()` are those whose outputs add up
+to all logits.
 """
 
 from __future__ import annotations
@@ -54,6 +55,9 @@ class MeanHead(nn.Module):
         self.dropout = nn.Dropout(dropout)
         self.frame = nn.Linear(embedding_dim, labels)
 
+    def logit_layers(self) -> tuple[nn.Linear, ...]:
+        return (self.frame,)
+
     def forward(self, embeddings: Tensor, lengths: Tensor) -> SequenceOutput:
         lengths = lengths.to(embeddings.device)
         mask = frame_mask(lengths, embeddings.shape[1])  # (B, T)
@@ -99,6 +103,9 @@ class BiLSTMHead(nn.Module):
         nn.init.zeros_(self.context.weight)
         nn.init.zeros_(attention.weight)
 
+    def logit_layers(self) -> tuple[nn.Linear, ...]:
+        return (self.frame, self.context)
+
     def forward(self, embeddings: Tensor, lengths: Tensor) -> SequenceOutput:
         frames = embeddings.shape[1]
         mask = frame_mask(lengths.to(embeddings.device), frames)  # (B, T)
@@ -139,6 +146,17 @@ def build_head(name: str, embedding_dim: int, labels: int, settings: dict[str, A
     except (TypeError, ValueError, IndexError, RuntimeError) as error:
         # What a layer says of a size that it cannot have, in whichever way it says it.
         raise ModelError(f"head {name!r}: {error}") from error
+
+
+@torch.no_grad()
+def soften(head: nn.Module, temperature: float) -> None:
+    """Divide all logits of a head by a temperature from now on: above 1 it becomes less sure of itself."""
+    if not temperature > 0:
+        raise ValueError(f"a temperature is positive, not {temperature}")
+    for layer in head.logit_layers():  # type: ignore[operator]
+        layer.weight /= temperature
+        if layer.bias is not None:
+            layer.bias /= temperature
 
 
 def frame_mask(lengths: Tensor, frames: int) -> Tensor:

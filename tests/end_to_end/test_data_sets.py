@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,8 @@ from PIL import Image
 from seqfer.datasets.manifest import read_manifest
 from seqfer.demo import portrait_path
 from seqfer.evaluation.report import OWN_FILES
+from seqfer.models.bundled import model_folder
+from seqfer.models.checkpoint import load_checkpoint
 from tests.end_to_end.commands import seqfer
 from tests.media import write_clip
 
@@ -157,3 +160,27 @@ def test_an_evaluation_from_a_folder_to_a_report(tmp_path: Path) -> None:
         "mistakes.png",
         "frame_predictions.csv",
     }
+
+
+def test_a_model_is_calibrated_on_its_validation_split(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    lines = ["clip_id,path,label,split"]
+    for number in range(40):
+        Image.fromarray(rng.integers(0, 256, (48, 48), np.uint8)).save(tmp_path / f"{number}.png")
+        lines.append(f"{number},{number}.png,{('happy', 'sad')[number % 2]},validation")
+    (tmp_path / "m.csv").write_text("\n".join(lines) + "\n")
+    shutil.copytree(model_folder("compact"), tmp_path / "model")
+    command = ("calibrate", "model", "--data", "m.csv", "--faces", "none")
+    done = seqfer(*command, "-o", "calibrated", cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    first, second = (load_checkpoint(tmp_path / name) for name in ("model", "calibrated"))
+    figures = second.provenance.training["calibration"]
+    assert abs(figures["temperature"] - 1) > 0.1
+    assert figures["log_loss"][1] < figures["log_loss"][0]
+    assert first.provenance.metrics == second.provenance.metrics
+    assert "calibration" not in first.provenance.training
+    again = seqfer("calibrate", "calibrated", *command[2:], cwd=tmp_path)
+    assert abs(float(again.stdout.split()[1].rstrip(",")) - 1) < 0.01  # in place, and nothing is left to do
+
+    done = seqfer("calibrate", "gone", *command[2:], cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (1, "error: gone: no such model folder\n")

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from seqfer.errors import ModelError
-from seqfer.models.heads import HEADS, BiLSTMHead, MeanHead, SequenceOutput, build_head
+from seqfer.models.heads import HEADS, BiLSTMHead, MeanHead, SequenceOutput, build_head, soften
 
 DIM, LABELS = 16, 7
 LENGTHS = torch.tensor([9, 1, 4])
@@ -100,3 +100,15 @@ def test_the_same_numbers_on_a_gpu(head: torch.nn.Module) -> None:
     output: SequenceOutput = head(batch(), LENGTHS)
     there: SequenceOutput = head.cuda()(batch().cuda(), LENGTHS)
     assert torch.allclose(output.frame_logits, there.frame_logits.cpu(), atol=1e-4)
+
+
+def test_a_temperature_divides_every_logit(head: torch.nn.Module) -> None:
+    before: SequenceOutput = head(batch(), LENGTHS)
+    soften(head, 2.5)
+    after: SequenceOutput = head(batch(), LENGTHS)
+    assert torch.allclose(after.frame_logits * 2.5, before.frame_logits, atol=1e-4)
+    assert torch.allclose(after.clip_logits * 2.5, before.clip_logits, atol=1e-4)
+    assert torch.equal(after.attention, before.attention)
+    for temperature in (0.0, -1.0, float("nan")):
+        with pytest.raises(ValueError, match="positive"):
+            soften(head, temperature)

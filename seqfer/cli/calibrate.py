@@ -1,0 +1,63 @@
+"""`seqfer calibrate`: a model's probabilities made to mean what they say, by the validation split."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from seqfer.cli.console import say
+from seqfer.cli.reading import read_split
+
+
+def calibrate(
+    model: Annotated[Path, typer.Argument(metavar="MODEL", help="A model's folder.", show_default=False)],
+    data: Annotated[Path, typer.Option(metavar="MANIFEST", help="A CSV file of `seqfer manifest`.")],
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="Folder for the result. Default: MODEL itself.", show_default=False),
+    ] = None,
+    faces: Annotated[
+        str, typer.Option(help="mediapipe or haar; none for pictures that show a face alone, taken whole.")
+    ] = "mediapipe",
+    cache: Annotated[
+        Path | None,
+        typer.Option(help="Folder for the face crops. Default: beside the manifest.", show_default=False),
+    ] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
+) -> None:
+    """Fit one temperature on the validation split and store it in the model.
+
+    What the model answers stays the same; how sure it says to be changes.
+    """
+    from seqfer.evaluation.calibration import fit_temperature, log_loss, reliability, soften
+    from seqfer.files import sha256_of
+    from seqfer.models.checkpoint import load_checkpoint, save_checkpoint
+    from seqfer.models.heads import soften as soften_head
+    from seqfer.models.inference import Predictor, choose_device
+
+    checkpoint = load_checkpoint(model)
+    predictor = Predictor(checkpoint.model, choose_device(device), "float32")
+    predictions, _, _ = read_split(predictor, data, "validation", faces, cache)
+    before, truth = predictions.probabilities, predictions.truth
+    temperature = fit_temperature(before, truth)
+    after = soften(before, temperature)
+    eces = [reliability(values, truth).ece for values in (before, after)]
+    losses = [log_loss(values, truth) for values in (before, after)]
+    figures = {
+        "temperature": temperature,
+        "clips": len(predictions),
+        "ece": eces,
+        "log_loss": losses,
+        "data": data.name,
+        "data_sha256": sha256_of(data),
+        "split": "validation",
+    }
+    soften_head(checkpoint.model.head, temperature)
+    training = {**checkpoint.provenance.training, "calibration": figures}
+    save_checkpoint(output or model, checkpoint.model, replace(checkpoint.provenance, training=training))
+    say(f"temperature {temperature:.3f}, fitted on {len(predictions)} validation clips -> {output or model}")
+    for name, (first, second) in (("ece", eces), ("log_loss", losses)):
+        say(f"{name:8s} {first:.4f} -> {second:.4f}")

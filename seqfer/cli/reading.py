@@ -1,0 +1,48 @@
+"""What commands that measure models share: a manifest's clips, prepared if need be, and read by a model."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from seqfer.cli.console import progress, remark_line
+from seqfer.errors import OptionError
+
+if TYPE_CHECKING:
+    from seqfer.datasets.packed import PackedClips
+    from seqfer.datasets.types import Manifest
+    from seqfer.evaluation.predictions import Predictions
+    from seqfer.models.inference import Predictor
+
+SPLITS = ("train", "validation", "test", "all")
+
+
+def read_split(
+    predictor: Predictor, data: Path, split: str, faces: str, cache: Path | None
+) -> tuple[Predictions, PackedClips, Manifest]:
+    """A model's predictions for a split, the cache that holds its clips, and the manifest.
+
+    Args:
+        predictor: the model.
+        data: the manifest's file.
+        split: of `SPLITS`.
+        faces: how crops are made, of `seqfer.datasets.crops.FACES`.
+        cache: folder of the crops; one beside the manifest if not given.
+    """
+    from seqfer.datasets.crops import CropSettings
+    from seqfer.datasets.manifest import read_manifest
+    from seqfer.datasets.prepare import prepare
+    from seqfer.evaluation.predictions import predict
+
+    if split not in SPLITS:
+        raise OptionError(f"unknown split {split!r}; known: {', '.join(SPLITS)}")
+    preprocess = predictor.architecture.preprocess
+    manifest = read_manifest(data)
+    folder = cache or data.with_name(f"{data.stem}.cache-{faces}-{preprocess.size}x{preprocess.channels}")
+    with progress("preparing", "clips") as advance:
+        packed = prepare(manifest, folder, CropSettings(preprocess, faces), progress=advance)
+    for clip_id, why in packed.left_out.items():
+        remark_line(f"{clip_id}: {why}; left out")
+    chosen = [clip for clip in packed.clips if split in (clip.split, "all")]
+    with progress("reading", "clips") as advance:
+        return predict(predictor, packed, chosen, advance), packed, manifest
