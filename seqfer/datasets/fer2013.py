@@ -17,11 +17,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from seqfer.datasets.types import SPLITS
 from seqfer.errors import DatasetError, OptionError
 from seqfer.labels import FER7
 
 SIZE = 48
-SPLITS = ("train", "validation", "test")
 # The contest's names for them, in the same order.
 USAGES = {"Training": "train", "PublicTest": "validation", "PrivateTest": "test"}
 

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from seqfer.datasets.fer2013 import SPLITS, load_fer2013
+from seqfer.datasets.fer2013 import load_fer2013
 from seqfer.datasets.likeness import Fingerprints, fingerprints, near_pairs
+from seqfer.datasets.types import SPLITS
 from seqfer.demo import portrait_path
 from seqfer.video.stills import read_image
 
