@@ -42,6 +42,7 @@ FRAMES_AHEAD = 8  # decoded frames that wait for each of the next two stages: 50
 FACES_AHEAD = 64  # frames' faces that wait for the model
 BATCH = 32  # face crops that go through the network at once; larger ones are no faster on a CPU, and overlap less
 BATCH_GPU = 256
+FACES_AT_FIRST = 4096  # for which there is room; it doubles when it is full
 
 Progress = Callable[[VideoInfo, int], None]
 
@@ -198,7 +199,10 @@ class _Collected:
         self._boxes: list[tuple[float, float, float, float]] = []
         self._scores: list[float] = []
         self._waiting: list[NDArray[np.uint8]] = []
-        self._embeddings: list[NDArray[np.float16]] = []
+        # A growing array: results kept one by one would stand between the network's large ones in memory, which
+        # could then never be given back.
+        self._embeddings = np.zeros((FACES_AT_FIRST, predictor.embedding_dim), np.float16)
+        self._encoded = 0
         self.seconds = 0.0
 
     def add(self, frame: FrameFaces) -> None:
@@ -219,7 +223,11 @@ class _Collected:
 
     def _encode(self, count: int) -> None:
         start = perf_counter()
-        self._embeddings.append(self._predictor.encode(np.stack(self._waiting[:count])))
+        while self._encoded + count > len(self._embeddings):
+            self._embeddings = np.concatenate([self._embeddings, np.zeros_like(self._embeddings)])
+        place = slice(self._encoded, self._encoded + count)
+        self._embeddings[place] = self._predictor.encode(np.stack(self._waiting[:count]))
+        self._encoded += count
         del self._waiting[:count]
         self.seconds += perf_counter() - start
 
@@ -239,12 +247,11 @@ class _Collected:
         face_frame = np.array(self._face_frame, np.int64)
         shown_s = np.append(times[1:], report.end_s)[: len(times)] - times
         renumbered = lasting_tracks(ids, scores, shown_s[face_frame], len(times))
-        embeddings = np.concatenate([np.zeros((0, self._predictor.embedding_dim), np.float16), *self._embeddings])
         labels = self._predictor.architecture.labels
         probabilities = np.zeros((faces, len(labels)))
         for track in renumbered:
             rows = np.flatnonzero(ids == track)
-            probabilities[rows] = self._predictor.read_track(embeddings[rows], times[face_frame[rows]])
+            probabilities[rows] = self._predictor.read_track(self._embeddings[rows], times[face_frame[rows]])
         kept = np.isin(ids, list(renumbered))
         seconds.head = perf_counter() - start
         return Timeline(
