@@ -47,7 +47,7 @@ def evaluate(
     and .png (also normalized), reliability.png and report.md.
     """
     from seqfer import __version__
-    from seqfer.evaluation.report import OWN_FILES, write_evaluation
+    from seqfer.evaluation.report import FEW_UNITS, OWN_FILES, write_evaluation
     from seqfer.evaluation.report import evaluate as derive
     from seqfer.files import check_output, output_folder, sha256_of
     from seqfer.models.bundled import load_model
@@ -77,6 +77,8 @@ def evaluate(
         low, high = evaluation.intervals[name]
         say(f"{name:10s} {100 * value:5.1f} %   ({100 * low:.1f} to {100 * high:.1f})")
     say(f"{figures.count} clips, 95 % intervals over {evaluation.units[1]} {evaluation.units[0]} -> {output}")
+    if evaluation.units[1] < FEW_UNITS:
+        remark_line(f"{evaluation.units[1]} {evaluation.units[0]} are too few for these intervals to be trusted")
     if manifest.leaky:
         remark_line(f"these figures are too good: {manifest.leaky}")
 

@@ -23,6 +23,7 @@ WHAT_IT_SAYS = (
     "Its probabilities are not a person's feelings, and no measure of them."
 )
 FIGURES = ("accuracy", "uar", "macro_precision", "macro_f1", "weighted_precision", "weighted_f1")
+FEW_UNITS = 10  # subjects or clips, from which on a bootstrap interval begins to mean what it says
 # Everything that an evaluation may leave in its folder.
 OWN_FILES = (
     "metrics.json",
@@ -162,6 +163,8 @@ def to_markdown(evaluation: Evaluation) -> str:
         ],
     )
     lines += [f"Intervals: bootstrap over {count} {kind}, {RESAMPLES} resamples.", ""]
+    if count < FEW_UNITS:
+        lines += [f"**{count} {kind} are too few for an interval**: these are narrower than they should be.", ""]
     if kind == "clips":
         lines += [
             "Subjects are not known, so clips count as independent; if they are not, intervals are wider.",
