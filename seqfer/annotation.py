@@ -7,12 +7,11 @@ few frames, a batch of crops, and what is kept of each face: its place and its e
 
 from __future__ import annotations
 
-import hashlib
 import platform
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from time import perf_counter
@@ -23,19 +22,18 @@ import torch
 from numpy.typing import NDArray
 
 from seqfer import __version__
-from seqfer.errors import VideoError
 from seqfer.faces.extraction import extract_faces, glance_at
 from seqfer.faces.tracker import lasting_tracks
 from seqfer.faces.types import FrameFaces, check_detector, create_detector
-from seqfer.files import sha256_of
 from seqfer.machine import installed_version, usable_cores
 from seqfer.models.bundled import DEFAULT_MODEL, load_model
 from seqfer.models.checkpoint import Checkpoint
 from seqfer.models.inference import Predictor, choose_device
 from seqfer.prefetch import Prefetch
 from seqfer.timeline.types import SegmentOptions, Timeline
+from seqfer.video.digest import digest_of
 from seqfer.video.opening import check_reading, open_video
-from seqfer.video.stills import DEFAULT_RATE, numbered_pictures
+from seqfer.video.stills import DEFAULT_RATE
 from seqfer.video.types import DecodeReport, VideoInfo
 
 FRAMES_AHEAD = 8  # decoded frames that wait for each of the next two stages: 50 MB at full HD
@@ -283,28 +281,13 @@ def _shared_cores() -> Iterator[None]:
 
 @contextmanager
 def _hashing(path: Path) -> Iterator[Future[str]]:
-    """The digest of a file, or of a folder's pictures in order, made beside other work.
+    """The digest of a video, made beside other work.
 
-    Pictures that cannot be read are left out, as they are from the frames. Leaving the block ends the work, done
-    or not: nobody should wait for the rest of a large file after an error.
+    Leaving the block ends the work, done or not: nobody should wait for the rest of a large file after an error.
     """
     stop = threading.Event()
-
-    def digest() -> str:
-        try:
-            if not path.is_dir():
-                return sha256_of(path, stop)
-            pictures = numbered_pictures(path) or ()
-        except OSError as error:
-            raise VideoError(path, f"cannot be read any more ({error.strerror})") from error
-        digests = []
-        for picture in pictures:
-            with suppress(OSError):
-                digests.append("" if picture is None else sha256_of(picture, stop))
-        return hashlib.sha256("".join(digests).encode()).hexdigest()
-
     with ThreadPoolExecutor(1) as background:
         try:
-            yield background.submit(digest)
+            yield background.submit(digest_of, path, stop)
         finally:
             stop.set()
