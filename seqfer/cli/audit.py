@@ -6,9 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.table import Table
 
-from seqfer.cli.console import out, progress, remark_line, say
+from seqfer.cli.console import out, plain_table, progress, remark_line, say
 from seqfer.errors import OutputError
 
 if TYPE_CHECKING:
@@ -80,9 +79,7 @@ def _say_shared(what: str, shared: dict[str, tuple[str, ...]]) -> None:
 
 
 def _say_copies(copies: tuple[Copies, ...]) -> None:
-    table = Table("copies in", "of", "exact", "distinct", "near-identical", "under another label")
-    if not out.is_terminal:
-        table.box = None
+    table = plain_table("copies in", "of", "exact", "distinct", "near-identical", "under another label")
     for row in copies:
         source = "itself" if row.part == row.source else row.source or "no split"
         counts = (row.exact, row.distinct, row.near, row.other_label)

@@ -9,24 +9,19 @@ from typing import Annotated
 import typer
 
 from seqfer.cli.console import say
-from seqfer.cli.reading import read_split
+from seqfer.cli.reading import Cache, Data, Device, Faces, read_split
 
 
 def calibrate(
     model: Annotated[Path, typer.Argument(metavar="MODEL", help="A model's folder.", show_default=False)],
-    data: Annotated[Path, typer.Option(metavar="MANIFEST", help="A CSV file of `seqfer manifest`.")],
+    data: Data,
     output: Annotated[
         Path | None,
         typer.Option("--output", "-o", help="Folder for the result. Default: MODEL itself.", show_default=False),
     ] = None,
-    faces: Annotated[
-        str, typer.Option(help="mediapipe or haar; none for pictures that show a face alone, taken whole.")
-    ] = "mediapipe",
-    cache: Annotated[
-        Path | None,
-        typer.Option(help="Folder for the face crops. Default: beside the manifest.", show_default=False),
-    ] = None,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
+    faces: Faces = "mediapipe",
+    cache: Cache = None,
+    device: Device = "auto",
 ) -> None:
     """Fit one temperature on the validation split and store it in the model.
 

@@ -6,9 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.table import Table
 
-from seqfer.cli.console import out, say
+from seqfer.cli.console import out, plain_table, say
 
 if TYPE_CHECKING:
     from seqfer.evaluation.comparison import Comparison
@@ -27,7 +26,7 @@ def compare(
     from seqfer.evaluation.comparison import read_answers
 
     found = look(read_answers(first), read_answers(second))
-    table = _table("figure", "A", "B", "B - A", "95 % interval")
+    table = plain_table("figure", "A", "B", "B - A", "95 % interval")
     for name, (a, b, difference, low, high) in found.figures.items():
         numbers = (f"{100 * a:.1f} %", f"{100 * b:.1f} %", f"{100 * difference:+.1f}")
         table.add_row(name, *numbers, f"{100 * low:+.1f} to {100 * high:+.1f}")
@@ -42,16 +41,9 @@ def compare(
 
 
 def _say_matrices(found: Comparison) -> None:
-    table = _table("truth", *found.labels)
+    table = plain_table("truth", *found.labels)
     for row, name in enumerate(found.labels):
         cells = zip(found.matrices[0][row], found.matrices[1][row], strict=True)
         table.add_row(name, *(f"{a} | {b}" for a, b in cells))
     say("clips, A | B; rows are the truth:")
     out.print(table)
-
-
-def _table(*columns: str) -> Table:
-    table = Table(*columns)
-    if not out.is_terminal:
-        table.box = None
-    return table

@@ -5,8 +5,12 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from rich.console import Console
+
+if TYPE_CHECKING:
+    from rich.table import Table
 
 out = Console(highlight=False, soft_wrap=True)
 err = Console(stderr=True, highlight=False, soft_wrap=True)
@@ -15,6 +19,16 @@ err = Console(stderr=True, highlight=False, soft_wrap=True)
 def say(text: str = "") -> None:
     """A line on stdout, as it is: names may hold what looks like markup, or bytes that are no text."""
     out.print(text.encode("utf-8", "replace").decode(), markup=False)
+
+
+def plain_table(*columns: str) -> Table:
+    """An empty table; ruled on a terminal, bare columns elsewhere."""
+    from rich.table import Table
+
+    table = Table(*columns)
+    if not out.is_terminal:
+        table.box = None
+    return table
 
 
 def error_line(error: Exception) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from seqfer.cli.console import remark_line, say
-from seqfer.cli.reading import read_split
+from seqfer.cli.reading import Cache, Data, Device, Faces, read_split
 
 if TYPE_CHECKING:
     from seqfer.datasets.packed import PackedClips
@@ -22,23 +22,18 @@ def evaluate(
             metavar="MODEL", help="A bundled model (see `seqfer models`) or a model's folder.", show_default=False
         ),
     ],
-    data: Annotated[Path, typer.Option(metavar="MANIFEST", help="A CSV file of `seqfer manifest`.")],
+    data: Data,
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the results.")],
     split: Annotated[
         str, typer.Option(help="train, validation or test; all for a manifest without splits.")
     ] = "test",
-    faces: Annotated[
-        str, typer.Option(help="mediapipe or haar; none for pictures that show a face alone, taken whole.")
-    ] = "mediapipe",
-    cache: Annotated[
-        Path | None,
-        typer.Option(help="Folder for the face crops. Default: beside the manifest.", show_default=False),
-    ] = None,
+    faces: Faces = "mediapipe",
+    cache: Cache = None,
     frames: Annotated[bool, typer.Option("--frames", help="Write each frame's probabilities too.")] = False,
     mistakes: Annotated[
         int, typer.Option(metavar="N", min=0, help="Write a sheet of faces: the N most confident mistakes.")
     ] = 0,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
+    device: Device = "auto",
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the results of an earlier run.")] = False,
 ) -> None:
     """Measure a model on labelled clips: accuracy, UAR, F1, intervals, calibration, confusion matrix.

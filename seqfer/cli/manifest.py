@@ -6,9 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.table import Table
 
-from seqfer.cli.console import out, remark_line, say
+from seqfer.cli.console import out, plain_table, remark_line, say
 from seqfer.errors import OutputError
 
 if TYPE_CHECKING:
@@ -85,9 +84,7 @@ def _say_left_out(found: Found) -> None:
 
 
 def _say_tally(rows: list[Tally]) -> None:
-    table = Table("split", "label", "clips", "subjects", "seconds")
-    if not out.is_terminal:
-        table.box = None
+    table = plain_table("split", "label", "clips", "subjects", "seconds")
     for row in rows:
         table.add_row(
             row.part or "-",

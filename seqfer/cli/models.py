@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from rich.table import Table
-
-from seqfer.cli.console import out
+from seqfer.cli.console import out, plain_table
 
 
 def models() -> None:
     """List the bundled models with their figures; docs/models/ has their cards."""
     from seqfer.models.bundled import bundled_models, load_model, model_folder
 
-    table = Table("model", "parameters", "size", "labels", "FER-2013 PrivateTest accuracy", "UAR")
+    table = plain_table("model", "parameters", "size", "labels", "FER-2013 PrivateTest accuracy", "UAR")
     for name in bundled_models():
         checkpoint = load_model(name)
         figures = checkpoint.provenance.metrics.get("PrivateTest", {})
@@ -27,8 +25,6 @@ def models() -> None:
             _share(figures, "accuracy"),
             _share(figures, "uar"),
         )
-    if not out.is_terminal:
-        table.box = None
     out.print(table)
 
 

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from seqfer.cli.console import progress, remark_line, say
+from seqfer.cli.reading import Faces
 
 
 def prepare(
@@ -15,9 +16,7 @@ def prepare(
         Path, typer.Argument(metavar="MANIFEST", help="A CSV file of `seqfer manifest`.", show_default=False)
     ],
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the cache.")],
-    faces: Annotated[
-        str, typer.Option(help="mediapipe or haar; none for pictures that show a face alone, taken whole.")
-    ] = "mediapipe",
+    faces: Faces = "mediapipe",
     size: Annotated[int, typer.Option(metavar="PIXELS", help="Side of the square crops.")] = 48,
     channels: Annotated[int, typer.Option(help="1 for grey, 3 for colour.")] = 1,
     picture_rate: Annotated[

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
+
+import typer
 
 from seqfer.cli.console import progress, remark_line
 from seqfer.errors import OptionError
@@ -15,6 +17,16 @@ if TYPE_CHECKING:
     from seqfer.models.inference import Predictor
 
 SPLITS = ("train", "validation", "test", "all")
+
+Data = Annotated[Path, typer.Option(metavar="MANIFEST", help="A CSV file of `seqfer manifest`.")]
+Faces = Annotated[
+    str, typer.Option(help="mediapipe or haar; none for pictures that show a face alone, taken whole.")
+]
+Cache = Annotated[
+    Path | None,
+    typer.Option(help="Folder for the face crops. Default: beside the manifest.", show_default=False),
+]
+Device = Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")]
 
 
 def read_split(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -84,10 +85,11 @@ def _frames(record: ClipRecord, settings: CropSettings, reader: PictureReader) -
             yield Frame(index, float(index / rate), image)
         return
     wanted = {int(name) for name in record.frames}
+    last = max(wanted, default=sys.maxsize)
     end_s = float("inf") if record.end_s is None else record.end_s
     with open_video(record.path) as stream:
         for frame in stream:
-            if frame.time_s >= end_s:
+            if frame.time_s >= end_s or frame.index > last:
                 break
             if frame.time_s >= record.start_s and (not wanted or frame.index in wanted):
                 yield frame

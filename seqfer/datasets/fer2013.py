@@ -124,17 +124,26 @@ def _read_zip(path: Path) -> Iterator[tuple[str, int, NDArray[np.uint8]]]:
 
 
 def _read_csv(path: Path) -> Iterator[tuple[str, int, NDArray[np.uint8]]]:
+    for number, row in enumerate(csv_rows(path), start=2):
+        try:
+            label, split = emotion_of(row["emotion"]), USAGES[row["Usage"]]
+            image = np.array(row["pixels"].split(), np.uint8).reshape(SIZE, SIZE)
+        except (KeyError, ValueError, OverflowError) as error:
+            raise DatasetError(path, f"line {number} is malformed ({error})") from error
+        yield split, label, image
+
+
+def csv_rows(path: Path) -> Iterator[dict[str, str]]:
+    """The rows of `fer2013.csv`, with its columns emotion, pixels and Usage.
+
+    Raises:
+        DatasetError: a column is missing.
+    """
     with path.open(newline="") as file:
         reader = csv.DictReader(file)
         if not {"emotion", "pixels", "Usage"} <= set(reader.fieldnames or ()):
             raise DatasetError(path, "lacks the columns emotion, pixels and Usage")
-        for number, row in enumerate(reader, start=2):
-            try:
-                label, split = emotion_of(row["emotion"]), USAGES[row["Usage"]]
-                image = np.array(row["pixels"].split(), np.uint8).reshape(SIZE, SIZE)
-            except (KeyError, ValueError, OverflowError) as error:
-                raise DatasetError(path, f"line {number} is malformed ({error})") from error
-            yield split, label, image
+        yield from reader
 
 
 def emotion_of(code: str) -> int:

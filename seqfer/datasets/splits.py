@@ -12,9 +12,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from seqfer.datasets.pictures import is_video, picture_files
 from seqfer.datasets.types import SPLITS, ClipRecord, Manifest, shared_subjects
 from seqfer.errors import OptionError
-from seqfer.video.opening import VIDEO_SUFFIXES, open_video
+from seqfer.video.opening import open_video
 
 METHODS = ("official", "subject", "kfold", "clip", "image")
 USAGE = "official, subject:70/15/15, kfold:10, clip:70/15/15 or image:80/20"
@@ -98,13 +99,14 @@ def images_of(record: ClipRecord) -> list[ClipRecord]:
     """The pictures of a clip, or the frames of a video, as clips of their own: what a split of images shuffles.
 
     Raises:
-        VideoError: the clip is a video that cannot be read.
+        VideoError: the clip cannot be read.
     """
-    is_video = record.path.is_dir() or record.path.suffix.lower() in VIDEO_SUFFIXES
-    if not record.frames and not is_video:
-        return [record]
     frames = record.frames
-    if not frames:
+    if not frames and record.path.is_dir():
+        frames = tuple(path.name for path in picture_files(record))
+    elif not frames and not is_video(record):
+        return [record]
+    elif not frames:
         end_s = float("inf") if record.end_s is None else record.end_s
         with open_video(record.path) as stream:
             frames = tuple(str(frame.index) for frame in stream if record.start_s <= frame.time_s < end_s)

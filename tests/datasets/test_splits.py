@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image
 
+from seqfer.datasets.pictures import PictureReader
 from seqfer.datasets.splits import SplitPlan, deal, images_of, split, without_split
 from seqfer.datasets.types import ClipRecord
 from seqfer.errors import OptionError
@@ -106,6 +108,13 @@ class TestLeaks:
         write_clip(tmp_path / "a.mp4", [k / 10 for k in range(10)])
         record = ClipRecord("a", tmp_path / "a.mp4", "happy", start_s=0.25, end_s=0.6)
         assert [image.frames for image in images_of(record)] == [("3",), ("4",), ("5",)]
+
+    def test_a_folder_of_pictures_is_parted_by_their_names(self, tmp_path: Path) -> None:
+        for number in (8, 9, 10):
+            Image.new("L", (8, 8)).save(tmp_path / f"{number}.png")
+        images = images_of(ClipRecord("a", tmp_path, "happy"))
+        assert [image.frames for image in images] == [("8.png",), ("9.png",), ("10.png",)]
+        assert [len(list(PictureReader().read(image))) for image in images] == [1, 1, 1]
 
 
 class TestOfficial:

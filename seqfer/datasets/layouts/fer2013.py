@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import csv
 from pathlib import Path
 
-from seqfer.datasets.fer2013 import USAGES, emotion_of, split_and_label
+from seqfer.datasets.fer2013 import USAGES, csv_rows, emotion_of, split_and_label
 from seqfer.datasets.layouts.found import Found, LayoutOptions, files_below
 from seqfer.datasets.types import ClipRecord
-from seqfer.errors import DatasetError
 from seqfer.labels import FER7
 from seqfer.video.stills import IMAGE_SUFFIXES
 
@@ -33,16 +31,12 @@ def read_fer2013(root: Path, options: LayoutOptions) -> Found:
 
 def _read_csv(path: Path) -> Found:
     found = Found()
-    with path.open(newline="") as file:
-        reader = csv.DictReader(file)
-        if not {"emotion", "pixels", "Usage"} <= set(reader.fieldnames or ()):
-            raise DatasetError(path, "lacks the columns emotion, pixels and Usage")
-        for row, cells in enumerate(reader):
-            try:
-                label, split = FER7.names[emotion_of(cells["emotion"])], USAGES[cells["Usage"]]
-            except (KeyError, ValueError):
-                found.leave_out(path, f"row {row} has no known emotion and Usage")
-            else:
-                record = ClipRecord(f"{cells['Usage']}_{row:05d}", path, label, frames=(str(row),), split=split)
-                found.records.append(record)
+    for row, cells in enumerate(csv_rows(path)):
+        try:
+            label, split = FER7.names[emotion_of(cells["emotion"])], USAGES[cells["Usage"]]
+        except (KeyError, ValueError):
+            found.leave_out(path, f"row {row} has no known emotion and Usage")
+        else:
+            record = ClipRecord(f"{cells['Usage']}_{row:05d}", path, label, frames=(str(row),), split=split)
+            found.records.append(record)
     return found
