@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from seqfer.cli.console import say
-from seqfer.cli.reading import Cache, Data, Device, Faces, read_split
+from seqfer.cli.reading import Cache, Data, Device, Faces, PictureRate, read_split
 
 
 def calibrate(
@@ -21,6 +21,7 @@ def calibrate(
     ] = None,
     faces: Faces = "mediapipe",
     cache: Cache = None,
+    picture_rate: PictureRate = 25.0,
     device: Device = "auto",
 ) -> None:
     """Fit one temperature on the validation split and store it in the model.
@@ -35,7 +36,7 @@ def calibrate(
 
     checkpoint = load_checkpoint(model)
     predictor = Predictor(checkpoint.model, choose_device(device), "float32")
-    predictions, _, _ = read_split(predictor, data, "validation", faces, cache)
+    predictions, _, _ = read_split(predictor, data, "validation", faces, cache, picture_rate)
     before, truth = predictions.probabilities, predictions.truth
     temperature = fit_temperature(before, truth)
     after = soften(before, temperature)

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from seqfer.cli.console import remark_line, say
-from seqfer.cli.reading import Cache, Data, Device, Faces, read_split
+from seqfer.cli.measuring import say_figures
+from seqfer.cli.reading import Cache, Data, Device, Faces, PictureRate, read_split
 
 if TYPE_CHECKING:
     from seqfer.datasets.packed import PackedClips
@@ -29,6 +29,7 @@ def evaluate(
     ] = "test",
     faces: Faces = "mediapipe",
     cache: Cache = None,
+    picture_rate: PictureRate = 25.0,
     frames: Annotated[bool, typer.Option("--frames", help="Write each frame's probabilities too.")] = False,
     mistakes: Annotated[
         int, typer.Option(metavar="N", min=0, help="Write a sheet of faces: the N most confident mistakes.")
@@ -42,7 +43,7 @@ def evaluate(
     and .png (also normalized), reliability.png and report.md.
     """
     from seqfer import __version__
-    from seqfer.evaluation.report import FEW_UNITS, OWN_FILES, write_evaluation
+    from seqfer.evaluation.report import OWN_FILES, write_evaluation
     from seqfer.evaluation.report import evaluate as derive
     from seqfer.files import check_output, output_folder, sha256_of
     from seqfer.models.bundled import load_model
@@ -51,7 +52,7 @@ def evaluate(
     check_output(output, overwrite)
     checkpoint = load_model(model)
     predictor = Predictor(checkpoint.model, choose_device(device))
-    predictions, packed, manifest = read_split(predictor, data, split, faces, cache)
+    predictions, packed, manifest = read_split(predictor, data, split, faces, cache, picture_rate)
     origin = {
         "model": {"name": checkpoint.name, "sha256": checkpoint.sha256},
         "data": data.name,
@@ -67,15 +68,7 @@ def evaluate(
         write_evaluation(evaluation, folder, frames)
         if mistakes:
             _write_mistakes(predictions, packed, mistakes, folder)
-    figures = evaluation.figures
-    for name, value in (("accuracy", figures.accuracy), ("uar", figures.uar), ("macro_f1", figures.macro_f1)):
-        low, high = evaluation.intervals[name]
-        say(f"{name:10s} {100 * value:5.1f} %   ({100 * low:.1f} to {100 * high:.1f})")
-    say(f"{figures.count} clips, 95 % intervals over {evaluation.units[1]} {evaluation.units[0]} -> {output}")
-    if evaluation.units[1] < FEW_UNITS:
-        remark_line(f"{evaluation.units[1]} {evaluation.units[0]} are too few for these intervals to be trusted")
-    if manifest.leaky:
-        remark_line(f"these figures are too good: {manifest.leaky}")
+    say_figures(evaluation, output)
 
 
 def _write_mistakes(predictions: Predictions, packed: PackedClips, count: int, folder: Path) -> None:

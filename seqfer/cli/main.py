@@ -9,7 +9,20 @@ from typing import Annotated
 import typer
 
 from seqfer import __version__
-from seqfer.cli import annotate, audit, calibrate, compare, demo, doctor, evaluate, manifest, models, prepare
+from seqfer.cli import (
+    annotate,
+    audit,
+    calibrate,
+    compare,
+    crossval,
+    demo,
+    doctor,
+    evaluate,
+    manifest,
+    models,
+    prepare,
+    train,
+)
 from seqfer.cli.console import error_line
 from seqfer.errors import SeqferError
 
@@ -25,6 +38,8 @@ app.command()(annotate.annotate)
 app.command()(manifest.manifest)
 app.command()(audit.audit)
 app.command()(prepare.prepare)
+app.command()(train.train)
+app.command()(crossval.crossval)
 app.command()(evaluate.evaluate)
 app.command()(compare.compare)
 app.command()(calibrate.calibrate)

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from seqfer.cli.console import progress, remark_line, say
-from seqfer.cli.reading import Faces
+from seqfer.cli.reading import Faces, PictureRate
 
 
 def prepare(
@@ -19,9 +19,7 @@ def prepare(
     faces: Faces = "mediapipe",
     size: Annotated[int, typer.Option(metavar="PIXELS", help="Side of the square crops.")] = 48,
     channels: Annotated[int, typer.Option(help="1 for grey, 3 for colour.")] = 1,
-    picture_rate: Annotated[
-        float, typer.Option(metavar="FPS", help="Pictures per second of clips that are made of pictures.")
-    ] = 25.0,
+    picture_rate: PictureRate = 25.0,
     workers: Annotated[
         int | None,
         typer.Option(metavar="N", min=1, help="Processes. Default: one for each core.", show_default=False),

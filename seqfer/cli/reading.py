@@ -26,11 +26,14 @@ Cache = Annotated[
     Path | None,
     typer.Option(help="Folder for the face crops. Default: beside the manifest.", show_default=False),
 ]
+PictureRate = Annotated[
+    float, typer.Option(metavar="FPS", help="Pictures per second of clips that are made of pictures.")
+]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")]
 
 
 def read_split(
-    predictor: Predictor, data: Path, split: str, faces: str, cache: Path | None
+    predictor: Predictor, data: Path, split: str, faces: str, cache: Path | None, picture_rate: float
 ) -> tuple[Predictions, PackedClips, Manifest]:
     """A model's predictions for a split, the cache that holds its clips, and the manifest.
 
@@ -40,19 +43,15 @@ def read_split(
         split: of `SPLITS`.
         faces: how crops are made, of `seqfer.datasets.crops.FACES`.
         cache: folder of the crops; one beside the manifest if not given.
+        picture_rate: pictures per second of clips that are made of pictures.
     """
-    from seqfer.datasets.crops import CropSettings
-    from seqfer.datasets.manifest import read_manifest
-    from seqfer.datasets.prepare import prepare
+    from seqfer.datasets.opening import open_clips
     from seqfer.evaluation.predictions import predict
 
     if split not in SPLITS:
         raise OptionError(f"unknown split {split!r}; known: {', '.join(SPLITS)}")
-    preprocess = predictor.architecture.preprocess
-    manifest = read_manifest(data)
-    folder = cache or data.with_name(f"{data.stem}.cache-{faces}-{preprocess.size}x{preprocess.channels}")
     with progress("preparing", "clips") as advance:
-        packed = prepare(manifest, folder, CropSettings(preprocess, faces), progress=advance)
+        packed, manifest = open_clips(data, predictor.architecture.preprocess, faces, cache, picture_rate, advance)
     for clip_id, why in packed.left_out.items():
         remark_line(f"{clip_id}: {why}; left out")
     chosen = [clip for clip in packed.clips if split in (clip.split, "all")]

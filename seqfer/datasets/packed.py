@@ -17,11 +17,11 @@ from numpy.typing import NDArray
 
 from seqfer.datasets.types import ClipRecord
 from seqfer.errors import DatasetError
-from seqfer.files import write_whole
+from seqfer.files import sha256_of, write_whole
 from seqfer.preprocess import CropGeometry, Preprocess
 
 FRAMES, INDEX, DESCRIPTION = "frames.npy", "index.parquet", "cache.json"
-FORMAT = 1
+FORMAT = 2
 
 
 @dataclass(frozen=True)
@@ -56,6 +56,7 @@ class PackedClips:
         preprocess: which part of a picture the crops show, their size and channels.
         left_out: clips that could not be prepared, with the reason.
         source: digest of the manifest's clips, the files and the settings that the cache was made from.
+        frames_sha256: of the file of frames: what a model was trained on, whatever the files were called.
     """
 
     frames: NDArray[np.uint8]
@@ -63,6 +64,7 @@ class PackedClips:
     preprocess: Preprocess
     left_out: dict[str, str]
     source: str
+    frames_sha256: str
 
     def __len__(self) -> int:
         return len(self.clips)
@@ -115,10 +117,17 @@ def write_packed(
             frames[clip.start : clip.start + clip.length] = part[start : start + clip.length]
         frames.flush()
         del frames
+        digest = sha256_of(place)
     with write_whole(folder / INDEX) as place:
         table = pd.DataFrame([asdict(clip) for clip in clips], columns=list(PackedClip.__dataclass_fields__))
         table.astype({"fold": "Int64"}).to_parquet(place, index=False)
-    document = {"format": FORMAT, "source": source, "preprocess": asdict(preprocess), "left_out": left_out}
+    document = {
+        "format": FORMAT,
+        "source": source,
+        "frames_sha256": digest,
+        "preprocess": asdict(preprocess),
+        "left_out": left_out,
+    }
     with write_whole(folder / DESCRIPTION) as place:
         place.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
 
@@ -129,31 +138,26 @@ def read_packed(folder: str | Path) -> PackedClips:
     Raises:
         DatasetError: the folder holds no whole cache.
     """
-    import pandas as pd
+    from pyarrow.parquet import read_table
 
     folder = Path(folder)
     try:
         document = json.loads((folder / DESCRIPTION).read_text(encoding="utf-8"))
         if document["format"] != FORMAT:
             raise DatasetError(folder, "was made by another version; prepare it again")
-        table = pd.read_parquet(folder / INDEX)
         frames = np.load(folder / FRAMES, mmap_mode="r")
-        clips = tuple(_clip(row) for row in table.to_dict("records"))
+        clips = tuple(_clip(row) for row in read_table(folder / INDEX).to_pylist())
         geometry = CropGeometry(**document["preprocess"].pop("geometry"))
         preprocess = Preprocess(**document["preprocess"], geometry=geometry)
-        left_out, source = document["left_out"], document["source"]
+        left_out, source, digest = document["left_out"], document["source"], document["frames_sha256"]
     except FileNotFoundError as error:
         raise DatasetError(folder, "is no prepared cache; run `seqfer prepare`") from error
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise DatasetError(folder, f"is damaged ({error}); prepare it again") from error
     if len(frames) != sum(clip.length for clip in clips):
         raise DatasetError(folder, f"is damaged ({FRAMES} and {INDEX} do not fit); prepare it again")
-    return PackedClips(frames, clips, preprocess, left_out, source)
+    return PackedClips(frames, clips, preprocess, left_out, source, digest)
 
 
-def _clip(row: dict[Any, Any]) -> PackedClip:
-    import pandas as pd
-
-    fold = None if pd.isna(row["fold"]) else int(row["fold"])
-    times = tuple(float(time) for time in row["times_s"])
-    return PackedClip(**{**row, "fold": fold, "times_s": times})
+def _clip(row: dict[str, Any]) -> PackedClip:
+    return PackedClip(**{**row, "times_s": tuple(row["times_s"])})

@@ -90,7 +90,7 @@ class Manifest:
     @property
     def label_set(self) -> LabelSet:
         """The labels that occur, in their usual order."""
-        return LabelSet(tuple(sorted({record.label for record in self.records}, key=_rank)))
+        return LabelSet(usual_order(record.label for record in self.records))
 
     def of_split(self, split: str) -> tuple[ClipRecord, ...]:
         """The records of one split."""
@@ -107,6 +107,11 @@ def shared_subjects(records: Iterable[ClipRecord]) -> dict[str, tuple[str, ...]]
         if record.subject_id and record.part:
             parts[record.subject_id].add(record.part)
     return {subject: tuple(sorted(found)) for subject, found in sorted(parts.items()) if len(found) > 1}
+
+
+def usual_order(labels: Iterable[str]) -> tuple[str, ...]:
+    """Distinct labels in the order in which they become class indices."""
+    return tuple(sorted(set(labels), key=_rank))
 
 
 def _rank(label: str) -> tuple[int, str]:

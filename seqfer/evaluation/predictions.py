@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -97,6 +98,13 @@ def predict(
     wholes: list[NDArray[np.float32]] = []
     for batch in _batches(clips):
         embeddings = predictor.encode(np.concatenate([packed.frames_of(clip) for clip in batch]))
+        if all(clip.length == 1 for clip in batch):
+            # Stills need no windows in time; a still's frame and the clip as a whole are the same.
+            alone = predictor.read_stills(embeddings)
+            frames += list(alone[:, None])
+            wholes += list(alone)
+            progress(len(wholes), len(clips))
+            continue
         start = 0
         for clip in batch:
             own = embeddings[start : start + clip.length]
@@ -113,6 +121,30 @@ def predict(
         probabilities=np.stack(wholes).astype(np.float64),
         frame_times_s=tuple(clip.times_s for clip in clips),
         frame_probabilities=tuple(frames),
+    )
+
+
+def pooled(parts: Sequence[Predictions]) -> Predictions:
+    """The predictions of several models for clips of their own, as of the folds of a cross-validation, together.
+
+    Raises:
+        OptionError: the models do not tell the same labels apart.
+    """
+    labels = {part.labels for part in parts}
+    if len(labels) != 1:
+        raise OptionError("predictions of different label sets cannot be counted together")
+
+    def together(name: str) -> tuple[Any, ...]:
+        return tuple(entry for part in parts for entry in getattr(part, name))
+
+    return Predictions(
+        labels=labels.pop(),
+        clip_ids=together("clip_ids"),
+        subject_ids=together("subject_ids"),
+        truth=np.concatenate([part.truth for part in parts]),
+        probabilities=np.concatenate([part.probabilities for part in parts]),
+        frame_times_s=together("frame_times_s"),
+        frame_probabilities=together("frame_probabilities"),
     )
 
 

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from seqfer.errors import ModelError
 from seqfer.labels import FER7, LabelSet
 from seqfer.models.encoders import build_encoder
-from seqfer.models.heads import SequenceOutput, build_head, frame_mask
+from seqfer.models.heads import SequenceOutput, build_head, frame_mask, padded
 from seqfer.preprocess import Preprocess
 
 
@@ -77,8 +77,6 @@ class SequenceClassifier(nn.Module):
         if len(lengths) == 0 or lengths.min() < 1 or lengths.max() > clips.shape[1]:
             raise ValueError(f"lengths must lie in [1, {clips.shape[1]}]: {lengths.tolist()}")
         mask = frame_mask(lengths.to(clips.device), clips.shape[1])
-        encoded = self.encoder(clips[mask])  # (N, D): the clips' own frames only
-        embeddings = encoded.new_zeros(*mask.shape, self.embedding_dim)
-        embeddings[mask] = encoded
-        output: SequenceOutput = self.head(embeddings, lengths)
+        # Only the clips' own frames are encoded.
+        output: SequenceOutput = self.head(padded(self.encoder(clips[mask]), mask), lengths)
         return output

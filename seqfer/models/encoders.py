@@ -1,11 +1,14 @@
 """Frame encoders: one face image in, one embedding out.
 
 `ENCODERS` is the registry. An encoder is a module with `embedding_dim: int` whose forward maps (N, C, H, W)
-float to (N, D) float, D = `embedding_dim`; images do not influence each other in eval mode.
+float to (N, D) float, D = `embedding_dim`; images do not influence each other in eval mode. Its `stages()` are
+its parts from the input on, which hold all of its weights.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from itertools import accumulate, pairwise
 from typing import Any
 
 import torch
@@ -46,6 +49,7 @@ class CompactEncoder(nn.Module):
         if len(widths) != len(blocks):
             raise ModelError(f"widths and blocks must have equal length: {widths}, {blocks}")
         self.embedding_dim = widths[-1]
+        self._ends = tuple(accumulate((0, 2 * stem_layers, *blocks)))
         layers: list[nn.Module] = []
         width_in = channels
         for _ in range(stem_layers):
@@ -56,6 +60,50 @@ class CompactEncoder(nn.Module):
                 layers.append(_ResidualBlock(width_in, width, stride=2 if index == 0 else 1))
                 width_in = width
         self.layers = nn.Sequential(*layers)
+
+    def stages(self) -> list[nn.Module]:
+        return [self.layers[start:end] for start, end in pairwise(self._ends)]
+
+    def forward(self, images: Tensor) -> Tensor:  # (N, C, H, W) -> (N, D)
+        maps: Tensor = self.layers(images)
+        return maps.mean((2, 3))
+
+
+class VGGEncoder(nn.Module):
+    """A plain stack of 3x3 convolutions: stages of equal width, each ending in 2x2 max-pooling.
+
+    As VGG (Simonyan & Zisserman, ICLR 2015), with batch norm (Ioffe & Szegedy, ICML 2015) and global average
+    pooling instead of its dense layers, which hold most of VGG's weights.
+    """
+
+    def __init__(
+        self,
+        channels: int = 1,
+        widths: tuple[int, ...] = (64, 128, 256, 512),
+        convolutions: tuple[int, ...] = (2, 2, 2, 2),
+        dropout: float = 0.0,
+    ) -> None:
+        """
+        Args:
+            channels: input channels, 1 or 3.
+            widths: channels of each stage; the last is the embedding's size.
+            convolutions: of each stage.
+            dropout: share of whole maps dropped after each stage in training.
+        """
+        super().__init__()
+        if len(widths) != len(convolutions):
+            raise ModelError(f"widths and convolutions must have equal length: {widths}, {convolutions}")
+        self.embedding_dim = widths[-1]
+        stages: list[nn.Module] = []
+        for width_in, width, count in zip((channels, *widths), widths, convolutions, strict=False):
+            layers: list[nn.Module] = []
+            for index in range(count):
+                layers += [_conv_norm(width if index else width_in, width, stride=1), nn.ReLU(inplace=True)]
+            stages.append(nn.Sequential(*layers, nn.MaxPool2d(2), nn.Dropout2d(dropout)))
+        self.layers = nn.Sequential(*stages)
+
+    def stages(self) -> list[nn.Module]:
+        return list(self.layers)
 
     def forward(self, images: Tensor) -> Tensor:  # (N, C, H, W) -> (N, D)
         maps: Tensor = self.layers(images)
@@ -102,7 +150,24 @@ def _conv_norm(width_in: int, width_out: int, stride: int, kernel: int = 3) -> n
     return nn.Sequential(conv, nn.BatchNorm2d(width_out))
 
 
-ENCODERS: dict[str, type[nn.Module]] = {"compact": CompactEncoder}
+def _torchvision(name: str) -> Callable[..., nn.Module]:
+    """A maker of one of torchvision's encoders; torchvision is imported when it is called, not before."""
+
+    def make(channels: int = 1) -> nn.Module:
+        from seqfer.models.torchvision_encoders import TorchvisionEncoder
+
+        return TorchvisionEncoder(name, channels)
+
+    return make
+
+
+ENCODERS: dict[str, Callable[..., nn.Module]] = {
+    "compact": CompactEncoder,
+    "vgg": VGGEncoder,
+    "resnet18": _torchvision("resnet18"),
+    "resnet50": _torchvision("resnet50"),
+    "mobilenet_v2": _torchvision("mobilenet_v2"),
+}
 
 
 def build_encoder(name: str, channels: int, settings: dict[str, Any]) -> nn.Module:

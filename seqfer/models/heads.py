@@ -159,6 +159,13 @@ def soften(head: nn.Module, temperature: float) -> None:
             layer.bias /= temperature
 
 
+def padded(frames: Tensor, mask: Tensor) -> Tensor:
+    """Clips whose frames (N, D) lie one after the other as (B, T, D); zeros where `mask` (B, T) is not set."""
+    batch = frames.new_zeros(*mask.shape, frames.shape[1])
+    batch[mask] = frames
+    return batch
+
+
 def frame_mask(lengths: Tensor, frames: int) -> Tensor:
     """(B, `frames`) bool: which frames of a padded batch are a clip's own."""
     return torch.arange(frames, device=lengths.device)[None] < lengths[:, None]

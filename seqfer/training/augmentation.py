@@ -149,6 +149,18 @@ def _normal_paths(
     return torch.stack(path, 1)
 
 
+def repeated(disturbance: Disturbance, lengths: Tensor, device: torch.device) -> Disturbance:
+    """The disturbances of B clips as those of their frames: each clip moves as one.
+
+    Args:
+        disturbance: one per clip.
+        lengths: (B,) frames of each clip.
+        device: where the result is to lie.
+    """
+    values = vars(disturbance).items()
+    return Disturbance(**{name: value.repeat_interleave(lengths).to(device) for name, value in values})
+
+
 def disturb(planes: Tensor, disturbance: Disturbance, generator: torch.Generator) -> Tensor:
     """The images as they look under their disturbances.
 

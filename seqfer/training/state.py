@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -55,8 +56,10 @@ class RunState:
     def save(self, done: int, best: float) -> None:
         """Write the parts as they are now; an earlier state stays until this one is whole."""
         parts = {name: part.state_dict() for name, part in self._parts.items()}
+        buffer = io.BytesIO()  # on a full disk torch.save itself fails with more than one line
+        torch.save({"origin": self._origin, "done": done, "best": best, **parts}, buffer)
         with write_whole(self._path) as partial:
-            torch.save({"origin": self._origin, "done": done, "best": best, **parts}, partial)
+            partial.write_bytes(buffer.getbuffer())
 
 
 def digest_of(module: nn.Module) -> str:

@@ -71,7 +71,7 @@ def test_half_precision_halves_the_file_and_hardly_moves_the_numbers(tmp_path: P
         (lambda f: (f / DESCRIPTION).write_text("[]"), "is not a model description"),
         (lambda f: edit(f, lambda d: d.update(format=99)), "is not a model description of format 1"),
         (lambda f: edit(f, lambda d: d.pop("architecture")), "architecture"),
-        (lambda f: edit(f, lambda d: d["architecture"].update(encoder="vgg")), "unknown encoder 'vgg'"),
+        (lambda f: edit(f, lambda d: d["architecture"].update(encoder="alexnet")), "unknown encoder 'alexnet'"),
         (lambda f: edit(f, lambda d: d["architecture"].update(frame_rate="fast")), r"architecture\.frame_rate"),
         (lambda f: edit(f, lambda d: d["architecture"].update(colour=1)), r"architecture\.colour"),
         (lambda f: edit(f, lambda d: d["architecture"]["labels"].update(names=["happy"])), "label"),

@@ -1,0 +1,133 @@
+"""Settings as YAML files: a file names only what differs from the defaults in `seqfer.training.config`.
+
+An unknown key is refused with the nearest known one, a value of the wrong type with its key.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, fields, is_dataclass
+from pathlib import Path
+from typing import Any, get_type_hints
+
+import yaml
+from pydantic import TypeAdapter, ValidationError
+
+from seqfer.errors import OptionError
+from seqfer.training.config import TrainConfig
+
+PACKAGE = Path(__file__).parents[1]
+# Inside the package where it was installed, beside it in a checkout.
+CONFIG_FOLDERS = (PACKAGE / "configs", PACKAGE.parent / "configs")
+
+
+def known_configs() -> dict[str, Path]:
+    """The settings that come with seqfer, by name."""
+    folder = next(folder for folder in CONFIG_FOLDERS if folder.is_dir())
+    return {path.stem: path for path in sorted(folder.glob("*.yaml"))}
+
+
+def read_config(path: str | Path, changes: Sequence[str] = ()) -> TrainConfig:
+    """The settings in a YAML file.
+
+    Args:
+        path: of the file, or the name of one that comes with seqfer.
+        changes: `key=value` each, as `optimizer.rate=0.01`; the value is YAML too.
+
+    Raises:
+        OptionError: the file is missing or no YAML, a key is unknown, or a value has the wrong type or range.
+    """
+    known = known_configs()
+    if str(path) in known:
+        path = known[str(path)]
+    elif not Path(path).exists() and not Path(path).suffix:
+        raise OptionError(f"unknown settings {str(path)!r}; known: {', '.join(known)}; or give a YAML file")
+    path = Path(path)
+    try:
+        document = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise OptionError(f"{path}: cannot be read ({error.strerror})") from error
+    except (UnicodeDecodeError, yaml.YAMLError) as error:
+        raise OptionError(f"{path}: is not YAML ({' '.join(str(error).split())})") from error
+    document = {} if document is None else document
+    if not isinstance(document, dict):
+        raise OptionError(f"{path}: holds no settings, but a {type(document).__name__}")
+    for change in changes:
+        _set(document, change)
+    return parse_config(document, str(path))
+
+
+def parse_config(document: dict[str, Any], source: str) -> TrainConfig:
+    """Settings from plain values, every key and type checked; `source` names them in an error."""
+    known = dict(_keys(TrainConfig))
+    for key, value in _entries(document, known):
+        if key not in known:
+            close = difflib.get_close_matches(key, known, n=1, cutoff=0.5)
+            last = [name for name in known if name.rpartition(".")[2] == key.rpartition(".")[2]]
+            nearest = (last or close or [""])[0]
+            meant = f"did you mean {nearest!r}? " if nearest else ""
+            raise OptionError(f"{source}: unknown setting {key!r}; {meant}see docs/training.md")
+        if is_dataclass(known[key]) and not isinstance(value, dict):
+            raise OptionError(f"{source}: {key} must hold settings of its own, not {value!r}")
+    try:
+        return TypeAdapter(TrainConfig).validate_python(_tuples(document))
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"] if not isinstance(part, int))
+        raise OptionError(f"{source}: {where}: {first['msg'].lower()}, not {first['input']!r}") from error
+    except OptionError as error:
+        raise OptionError(f"{source}: {error}") from error
+
+
+def to_yaml(config: TrainConfig) -> str:
+    """All settings, also those that were left at their defaults, as YAML that `read_config` reads."""
+    return yaml.safe_dump(_lists(asdict(config)), sort_keys=False, allow_unicode=True)
+
+
+def _set(document: dict[str, Any], change: str) -> None:
+    key, equals, text = change.partition("=")
+    if not equals:
+        raise OptionError(f"--set takes key=value, as optimizer.rate=0.01, not {change!r}")
+    try:
+        value = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise OptionError(f"--set {change}: the value is not YAML") from error
+    *sections, name = key.strip().split(".")
+    place = document
+    for section in sections:
+        inner = place.setdefault(section, {})
+        if not isinstance(inner, dict):
+            raise OptionError(f"--set {change}: {section!r} is not a section")
+        place = inner
+    place[name] = value
+
+
+def _keys(kind: type, prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """All settings of a dataclass with their types, those of its sections with dots."""
+    hints = get_type_hints(kind)
+    for entry in fields(kind):
+        yield prefix + entry.name, hints[entry.name]
+        if is_dataclass(hints[entry.name]):
+            yield from _keys(hints[entry.name], f"{prefix}{entry.name}.")
+
+
+def _entries(document: dict[str, Any], known: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for name, value in document.items():
+        key = f"{prefix}{name}"
+        yield key, value
+        if isinstance(value, dict) and is_dataclass(known.get(key)):
+            yield from _entries(value, known, f"{key}.")
+
+
+def _tuples(value: Any) -> Any:
+    """Lists as tuples, which is what the settings hold."""
+    if isinstance(value, dict):
+        return {key: _tuples(entry) for key, entry in value.items()}
+    return tuple(_tuples(entry) for entry in value) if isinstance(value, list) else value
+
+
+def _lists(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _lists(entry) for key, entry in value.items()}
+    return [_lists(entry) for entry in value] if isinstance(value, tuple) else value

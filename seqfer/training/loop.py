@@ -1,0 +1,321 @@
+"""The training loop: clips of a cache in, a chosen model and its figures out.
+
+`Trainer.run` is a generator: it yields reports and prints nothing. After every epoch, and every few minutes in a
+long one, the run's whole state lies in its folder; a run that was stopped goes on from there with the numbers
+that it would have had.
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from seqfer import __version__
+from seqfer.datasets.packed import PackedClip, PackedClips
+from seqfer.errors import ModelError, OptionError, OutputError
+from seqfer.evaluation.calibration import log_loss
+from seqfer.evaluation.metrics import metrics
+from seqfer.evaluation.predictions import predict
+from seqfer.files import write_whole
+from seqfer.models.checkpoint import Provenance, save_checkpoint
+from seqfer.models.classifier import SequenceClassifier
+from seqfer.models.heads import SequenceOutput
+from seqfer.models.inference import Predictor
+from seqfer.prefetch import Prefetch
+from seqfer.training.augmentation import Strength, disturb, draw, repeated
+from seqfer.training.batches import Batch, Batches
+from seqfer.training.config import TrainConfig
+from seqfer.training.config_file import to_yaml
+from seqfer.training.objective import Mix, balanced_weights, draw_mix, losses, mix_frames
+from seqfer.training.optimizers import make_optimizer, moving_average, set_rate, stage_rates, stages_of
+from seqfer.training.processes import Team, own_batch_norms
+from seqfer.training.reader import Reader, autocast_type
+from seqfer.training.records import CURVES, METRICS, TENSORBOARD, write_records
+from seqfer.training.reports import EpochReport, Progress, StepReport
+from seqfer.training.schedule import rate_factor, without_gain
+from seqfer.training.start import label_set, starting_model
+from seqfer.training.state import RunState
+
+STATE, CONFIG, BEST, LAST = "state.pt", "config.yaml", "best", "last"
+OWN_FILES = (STATE, CONFIG, BEST, LAST, METRICS, CURVES, TENSORBOARD)
+REPORT_EVERY_S = 1.0
+SAVE_EVERY_S = 600.0
+BATCHES_AHEAD = 3
+
+
+class Trainer:
+    """A training run in a folder: begun anew, or gone on with where it stands.
+
+    The folder gets `config.yaml`, `metrics.jsonl`, `curves.png`, the models `best` and `last`, and `state.pt`.
+    """
+
+    def __init__(
+        self,
+        config: TrainConfig,
+        packed: PackedClips,
+        train: Sequence[PackedClip],
+        validation: Sequence[PackedClip],
+        run: Path,
+        device: torch.device,
+        team: Team | None = None,
+        data: dict[str, Any] | None = None,
+    ) -> None:
+        """
+        Args:
+            config: the settings.
+            packed: the cache that holds the clips.
+            train: clips to learn from.
+            validation: clips that choose the best epoch; never learnt from.
+            run: folder of the run.
+            device: where to compute.
+            team: the processes that train together; only this one if not given.
+            data: what the clips are, for the model's record.
+
+        Raises:
+            OptionError: a split is empty, a class is absent from training, a label is not in the label set, or
+                settings do not fit each other.
+            ModelError: the model cannot be made, or the run was begun with other settings or data.
+            OutputError: the folder cannot be written.
+        """
+        self.config, self.run_folder, self.device, self.team = config, run, device, team or Team()
+        self.packed, self._validation = packed, list(validation)
+        labels = label_set(config, packed.clips, train, validation)
+        truth = np.array([labels.index(clip.label) for clip in train], np.int64)
+        self.model, self.start_sha256 = starting_model(config, labels)
+        self.data = {**(data or {}), "frames_sha256": packed.frames_sha256, "clips": len(train)}
+        rates = stage_rates(self.model, config.start.stage_rates)
+        self._frozen = [stage for stage, rate in zip(stages_of(self.model), rates, strict=True) if rate == 0]
+        self.model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self._weights = torch.ones(len(labels), device=device)
+        if config.loss.class_weights == "balanced":
+            self._weights = balanced_weights(truth, len(labels)).to(device)
+        rank = (self.team.rank, self.team.size)
+        self._batches = Batches(
+            packed, train, truth, config.data, config.model.frame_rate, config.batch_size, config.seed, rank
+        )
+        if len(train) // self._batches.steps < self.team.size:
+            raise OptionError(
+                f"{self.team.size} processes need batches of at least as many clips; raise batch_size"
+            )
+        self._optimizer = make_optimizer(self.model, config.optimizer, config.start.stage_rates)
+        self._average = moving_average(self.model, config.optimizer.ema) if config.optimizer.ema else None
+        self._dtype = autocast_type(config.precision, device)
+        self._scaler = torch.amp.GradScaler(device.type, enabled=self._dtype == torch.float16)
+        self._progress = Progress()
+        self._state = self._run_state()
+        with _disk(run):
+            self._step, _ = self._state.restore()
+        if self.team.told(self._step) != self._step:
+            raise OutputError(run, "must lie on a disk that all machines of the run share")
+        self._reader = self.team.wrap(Reader(self.model, self._dtype), device)
+
+    @property
+    def history(self) -> list[dict[str, Any]]:
+        """An entry for each epoch done, as in metrics.jsonl."""
+        return self._progress.history
+
+    @property
+    def finished(self) -> bool:
+        """Whether the last epoch is done, or nothing has got better for long enough."""
+        merits, patience = self._merits(), self.config.stop_after
+        return len(merits) >= self.config.epochs or (0 < patience <= without_gain(merits))
+
+    def run(self) -> Iterator[StepReport | EpochReport]:
+        """Train until the run is finished, from wherever it stands.
+
+        Raises:
+            ModelError: the loss is no longer a number; what was saved before stays.
+            OutputError: the run's folder cannot be written; what was saved before stays.
+        """
+        if self.team.leads:
+            with _disk(self.run_folder), write_whole(self.run_folder / CONFIG) as place:
+                place.write_text(to_yaml(self.config), encoding="utf-8")
+        while not self.finished:
+            start = perf_counter()
+            yield from self._epoch(len(self.history))
+            yield self._close_epoch(start)
+
+    def _epoch(self, epoch: int) -> Iterator[StepReport]:
+        self.model.train()
+        for stage in self._frozen:
+            stage.eval()  # their norms keep their statistics
+        steps, done = self._batches.steps, self._step % self._batches.steps
+        waiting: list[Tensor] = []
+        clips, reported, saved = 0, perf_counter(), perf_counter()
+        with Prefetch(self._batches.epoch(epoch, done), BATCHES_AHEAD) as batches:
+            for batch in batches:
+                position = epoch + done / steps
+                factor = rate_factor(self.config.schedule, position, self.config.epochs, self._merits())
+                rate = self.config.optimizer.rate * factor
+                waiting.append(self._learn(batch, rate))
+                done, self._step = done + 1, self._step + 1
+                clips += len(batch.lengths) * self.team.size
+                now = perf_counter()
+                if now - reported >= REPORT_EVERY_S or done == steps:
+                    self._take_losses(waiting)
+                    mean = math.fsum(self._progress.losses) / len(self._progress.losses)
+                    yield StepReport(epoch + 1, done, steps, mean, rate, clips / (now - reported))
+                    clips, reported = 0, now
+                if now - saved >= SAVE_EVERY_S and done < steps:
+                    self._take_losses(waiting)
+                    self._save()
+                    saved = now
+
+    def _learn(self, batch: Batch, rate: float) -> Tensor:
+        """One step; gives its loss over all processes."""
+        config = self.config
+        images, mix = self._images(batch)
+        labels = batch.labels.to(self.device)
+        output: SequenceOutput = self._reader(images, batch.lengths)
+        sums, divisors = losses(output, batch.lengths, labels, mix, config.loss, self._weights)
+        total = self.team.sum(torch.cat([sums.detach(), divisors]))
+        kinds = torch.tensor([config.loss.clip, config.loss.frame], device=self.device)
+        # The processes' gradients are averaged, so each loss counts as often as there are processes.
+        loss = (kinds * sums / total[2:]).sum() * self.team.size
+        set_rate(self._optimizer, rate)
+        self._optimizer.zero_grad()
+        self._scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
+        if config.optimizer.clip_norm:
+            self._scaler.unscale_(self._optimizer)
+            nn.utils.clip_grad_norm_(self.model.parameters(), config.optimizer.clip_norm)
+        self._scaler.step(self._optimizer)
+        self._scaler.update()
+        if self._average is not None:
+            self._average.update_parameters(self.model)
+        return (kinds * total[:2] / total[2:]).sum()
+
+    def _images(self, batch: Batch) -> tuple[Tensor, Mix | None]:
+        """A batch as network input (N, C, H, W), disturbed and mixed."""
+        config = self.config
+        # Dropout draws from the global generator, and every process drops what it likes.
+        torch.manual_seed(batch.seed * self.team.size + self.team.rank)
+        generator = torch.Generator(self.device).manual_seed(batch.seed * self.team.size + self.team.rank)
+        preprocess = self.model.architecture.preprocess
+        planes = preprocess.planes(batch.crops.to(self.device, non_blocking=True))
+        if config.augmentation != NOTHING:
+            drawn = repeated(draw(config.augmentation, batch.noise), batch.lengths, self.device)
+            planes = disturb(planes, drawn, generator)
+        images = preprocess.standardise(planes)
+        mix = draw_mix(len(batch.lengths), config.loss.mixup, batch.seed)
+        if mix is not None:
+            images = mix_frames(images, batch.lengths, mix)
+        return images.contiguous(memory_format=torch.channels_last), mix
+
+    def _take_losses(self, waiting: list[Tensor]) -> None:
+        """Fetch the losses of the last steps from the device and look whether they are numbers."""
+        first = self._step - len(waiting)
+        for number, value in enumerate(torch.stack(waiting).tolist() if waiting else [], first + 1):
+            if not math.isfinite(value):
+                raise ModelError(
+                    f"{self.run_folder}: the loss of step {number} (epoch {len(self.history) + 1}) is {value}; "
+                    "what was saved before stays; lower optimizer.rate, or set optimizer.clip_norm"
+                )
+            self._progress.losses.append(value)
+        waiting.clear()
+
+    def _close_epoch(self, start: float) -> EpochReport:
+        """Validate, keep the model if it is the best one, and save the run."""
+        merits = self._merits()
+        figures: dict[str, Any] = self.team.told(self._measure() if self.team.leads else None)
+        epoch = len(merits) + 1
+        factor = rate_factor(self.config.schedule, epoch - 1, self.config.epochs, merits)
+        entry: dict[str, Any] = {
+            "epoch": epoch,
+            "step": self._step,
+            "loss": math.fsum(self._progress.losses) / len(self._progress.losses),
+            "rate": self.config.optimizer.rate * factor,
+            "validation": figures,
+            "best": not merits or _merit(figures, self.config.select) > max(merits),
+            "seconds": round(perf_counter() - start, 2),
+        }
+        self.history.append(entry)
+        self._progress.losses = []
+        if self.team.leads:
+            with _disk(self.run_folder):
+                for name in (BEST, LAST) if entry["best"] else (LAST,):
+                    save_checkpoint(self.run_folder / name, self._kept_model(), self._provenance(epoch, figures))
+                write_records(self.run_folder, self.history)
+        self._save()
+        shown = {name: figures[name] for name in ("accuracy", "uar", "log_loss")}
+        return EpochReport(epoch, entry["loss"], **shown, best=entry["best"], seconds=entry["seconds"])
+
+    def _measure(self) -> dict[str, Any]:
+        model = copy.deepcopy(self._kept_model())
+        own_batch_norms(model)
+        predictions = predict(Predictor(model, self.device), self.packed, self._validation)
+        figures = metrics(predictions.matrix())
+        return {
+            "clips": figures.count,
+            "accuracy": figures.accuracy,
+            "uar": figures.uar,
+            "macro_f1": figures.macro_f1,
+            "log_loss": log_loss(predictions.probabilities, predictions.truth),
+        }
+
+    def _kept_model(self) -> SequenceClassifier:
+        """The model that is validated and saved: as it is now, or the average."""
+        return self.model if self._average is None else self._average.module  # type: ignore[return-value]
+
+    def _provenance(self, epoch: int, figures: dict[str, Any]) -> Provenance:
+        versions = {"seqfer": __version__, "torch": torch.__version__}
+        training = {
+            "config": asdict(self.config),
+            "start_sha256": self.start_sha256,
+            "data": self.data,
+            "epoch": epoch,
+            "seed": self.config.seed,
+            "versions": versions,
+        }
+        return Provenance(training, {"validation": {**figures, "chose_the_epoch": True}})
+
+    def _save(self) -> None:
+        if self.team.leads:
+            with _disk(self.run_folder):
+                self._state.save(self._step, max(self._merits(), default=0.0))
+
+    def _merits(self) -> list[float]:
+        return [_merit(entry["validation"], self.config.select) for entry in self.history]
+
+    def _run_state(self) -> RunState:
+        parts: dict[str, Any] = {"model": self.model, "optimizer": self._optimizer, "scaler": self._scaler}
+        if self._average is not None:
+            parts["average"] = self._average
+        origin = {**_flat(asdict(self.config)), "data": self.data, "start": self.start_sha256}
+        return RunState(self.run_folder / STATE, origin, progress=self._progress, **parts)
+
+
+NOTHING = Strength(**dict.fromkeys(Strength.__dataclass_fields__, 0.0))
+
+
+def _merit(validation: dict[str, Any], select: str) -> float:
+    """A validation figure as one of which more is better."""
+    return -float(validation["log_loss"]) if select == "loss" else float(validation[select])
+
+
+def _flat(settings: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Settings by their dotted names."""
+    flat: dict[str, Any] = {}
+    for name, value in settings.items():
+        key = f"{prefix}{name}"
+        flat.update(_flat(value, f"{key}.") if isinstance(value, dict) else {key: value})
+    return flat
+
+
+@contextmanager
+def _disk(run: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise OutputError(
+            run, f"cannot be written ({error.strerror or error}); make room and go on with --resume"
+        ) from error

@@ -1,0 +1,97 @@
+"""What a step minimises: cross-entropy of clips and frames, weighted, smoothed, of mixed pairs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from torch import Tensor
+
+from seqfer.models.heads import SequenceOutput, frame_mask
+from seqfer.training.config import LossConfig
+
+
+@dataclass(frozen=True)
+class Mix:
+    """How each clip of a batch is mixed with another one.
+
+    Attributes:
+        share: of the clip itself, in [0, 1].
+        partner: (B,) int64, positions of the others.
+    """
+
+    share: float
+    partner: Tensor
+
+
+def draw_mix(clips: int, alpha: float, seed: int) -> Mix | None:
+    """A mixture of each clip of a batch with another one (mixup); None if alpha is 0."""
+    if alpha == 0:
+        return None
+    rng = np.random.default_rng(seed)
+    return Mix(float(rng.beta(alpha, alpha)), torch.from_numpy(rng.permutation(clips)))
+
+
+def mix_frames(frames: Tensor, lengths: Tensor, mix: Mix) -> Tensor:
+    """Each clip's frames, mixed with those at the same share of its partner's length.
+
+    Args:
+        frames: (N, ...) of all clips, one after the other.
+        lengths: (B,) on the CPU, frames of each clip.
+        mix: of the B clips.
+    """
+    starts = lengths.cumsum(0) - lengths
+    clip = torch.repeat_interleave(torch.arange(len(lengths)), lengths)
+    position = torch.arange(int(lengths.sum())) - starts[clip]
+    other = mix.partner[clip]
+    place = starts[other] + (2 * position + 1) * lengths[other] // (2 * lengths[clip])
+    return mix.share * frames + (1 - mix.share) * frames[place.to(frames.device)]
+
+
+def balanced_weights(labels: NDArray[np.int64], classes: int) -> Tensor:
+    """(K,) weights by which every class that occurs counts equally in a mean over all samples."""
+    counts = np.bincount(labels, minlength=classes)
+    return torch.from_numpy(len(labels) / (np.count_nonzero(counts) * np.maximum(counts, 1))).float()
+
+
+def losses(
+    output: SequenceOutput, lengths: Tensor, labels: Tensor, mix: Mix | None, loss: LossConfig, weights: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Sums of the weighted losses of a batch, and what they are to be divided by.
+
+    Args:
+        output: of the model, for B clips.
+        lengths: (B,) on the CPU.
+        labels: (B,) of the clips.
+        mix: how the clips were mixed.
+        loss: what counts how much.
+        weights: (K,) of the classes.
+
+    Returns:
+        (2,) sums over clips and over frames, and (2,) the weights of what they sum over: clips and frames.
+    """
+    mask = frame_mask(lengths.to(labels.device), output.frame_logits.shape[1])
+    frames = lengths.to(labels.device)
+    both = ((output.clip_logits, None), (output.frame_logits[mask], frames))
+    sums, divisors = [], []
+    for logits, repeats in both:
+        total = divisor = logits.new_zeros(())
+        for share, truth in _targets(labels, mix):
+            target = truth if repeats is None else truth.repeat_interleave(repeats)
+            smoothing = loss.label_smoothing
+            total = total + share * F.cross_entropy(
+                logits, target, weights, reduction="sum", label_smoothing=smoothing
+            )
+            divisor = divisor + share * weights[target].sum()
+        sums.append(total)
+        divisors.append(divisor)
+    return torch.stack(sums), torch.stack(divisors).detach()
+
+
+def _targets(labels: Tensor, mix: Mix | None) -> list[tuple[float, Tensor]]:
+    if mix is None:
+        return [(1.0, labels)]
+    return [(mix.share, labels), (1 - mix.share, labels[mix.partner.to(labels.device)])]

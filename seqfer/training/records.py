@@ -1,0 +1,63 @@
+"""What a run leaves for its reader: a line of figures for each epoch, their curves, TensorBoard's files."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from seqfer.files import write_whole
+
+METRICS, CURVES, TENSORBOARD = "metrics.jsonl", "curves.png", "tensorboard"
+
+
+def write_records(run: Path, history: Sequence[dict[str, Any]]) -> None:
+    """Write the figures of all epochs done into a run's folder."""
+    with write_whole(run / METRICS) as place:
+        place.write_text("".join(json.dumps(entry) + "\n" for entry in history), encoding="utf-8")
+    with write_whole(run / CURVES) as place:
+        plot_curves(history).savefig(place)
+    if importlib.util.find_spec("tensorboard") is not None:
+        _write_tensorboard(run / TENSORBOARD, history[-1])
+
+
+def plot_curves(history: Sequence[dict[str, Any]]) -> Any:
+    """Losses, validation figures and learning rate over the epochs, as a matplotlib figure."""
+    from matplotlib.figure import Figure
+
+    epochs = [entry["epoch"] for entry in history]
+    figure = Figure(figsize=(7.2, 6.4), dpi=120, layout="constrained")
+    upper, middle, lower = figure.subplots(3, 1, sharex=True, height_ratios=[3, 3, 1])
+    style = {"linewidth": 1.5, "marker": "o", "markersize": 3}
+    upper.plot(epochs, [entry["loss"] for entry in history], color="#4477AA", label="training", **style)
+    validation = [entry["validation"]["log_loss"] for entry in history]
+    upper.plot(epochs, validation, color="#EE6677", label="validation, without smoothing or mixing", **style)
+    upper.set_ylabel("loss")
+    for name, label, colour in (("accuracy", "accuracy", "#228833"), ("uar", "UAR", "#AA3377")):
+        figures = [100 * entry["validation"][name] for entry in history]
+        middle.plot(epochs, figures, color=colour, label=f"validation {label}", **style)
+    chosen = max(entry["epoch"] for entry in history if entry["best"])
+    middle.axvline(chosen, color="#888888", linestyle="--", linewidth=1, label=f"chosen: epoch {chosen}")
+    middle.set_ylabel("%")
+    lower.plot(epochs, [entry["rate"] for entry in history], color="#222222", **style)
+    lower.set(ylabel="rate", xlabel="epoch")
+    lower.xaxis.get_major_locator().set_params(integer=True)
+    for axes in (upper, middle):
+        axes.legend(fontsize=8)
+        axes.grid(alpha=0.3)
+    return figure
+
+
+def _write_tensorboard(folder: Path, entry: dict[str, Any]) -> None:
+    from torch.utils.tensorboard import SummaryWriter
+
+    epoch = entry["epoch"]
+    # Epochs that are done again after a stop replace what was written of them.
+    writer = SummaryWriter(str(folder), purge_step=epoch)
+    writer.add_scalar("loss/training", entry["loss"], epoch)
+    writer.add_scalar("rate", entry["rate"], epoch)
+    for name, value in entry["validation"].items():
+        writer.add_scalar(f"validation/{name}", value, epoch)
+    writer.close()

@@ -1,0 +1,102 @@
+"""Opening a training run: settings, a manifest and a folder in, a trainer out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from seqfer.datasets.opening import open_clips
+from seqfer.datasets.packed import PackedClips
+from seqfer.datasets.types import Manifest
+from seqfer.errors import OutputError
+from seqfer.files import sha256_of
+from seqfer.models.inference import choose_device
+from seqfer.training.config import TrainConfig
+from seqfer.training.loop import OWN_FILES, Trainer
+from seqfer.training.processes import Team
+
+
+def open_data(
+    config: TrainConfig,
+    data: Path,
+    cache: Path | None = None,
+    team: Team | None = None,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> tuple[PackedClips, Manifest]:
+    """The clips that a run's settings ask for; of several processes, the leading one prepares them.
+
+    Raises:
+        DatasetError: the manifest or the cache cannot be read, or they do not match.
+        OutputError: the cache cannot be written.
+    """
+    team = team or Team()
+    arguments = (data, config.model.preprocess, config.data.faces, cache, config.data.picture_rate)
+    if team.leads:
+        found = open_clips(*arguments, progress)
+    team.told(None)
+    return found if team.leads else open_clips(*arguments)
+
+
+def open_run(
+    config: TrainConfig,
+    data: str | Path,
+    run: str | Path,
+    cache: str | Path | None = None,
+    device: torch.device | None = None,
+    resume: bool = False,
+    team: Team | None = None,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> Trainer:
+    """A trainer of a manifest's split `train`, whose split `validation` chooses the best epoch.
+
+    Args:
+        config: the settings.
+        data: the manifest's file.
+        run: folder of the run.
+        cache: folder of the face crops; one beside the manifest if not given.
+        device: where to compute; `choose_device()` if not given.
+        resume: go on with what lies in `run`, if anything does.
+        team: the processes that train together; only this one if not given.
+        progress: called with the number of clips prepared so far, and of all.
+
+    Raises:
+        SeqferError: settings, data and folder do not fit each other; what was saved in `run` stays.
+    """
+    run, data = Path(run), Path(data)
+    check_folder(run, resume)
+    packed, manifest = open_data(config, data, Path(cache) if cache else None, team, progress)
+    train, validation = ([c for c in packed.clips if c.split == split] for split in ("train", "validation"))
+    record = describe(data, manifest, packed)
+    return Trainer(config, packed, train, validation, run, device or choose_device(), team, record)
+
+
+def describe(data: Path, manifest: Manifest, packed: PackedClips) -> dict[str, Any]:
+    """What a model is trained on, for its record."""
+    return {
+        "manifest": data.name,
+        "manifest_sha256": sha256_of(data),
+        "leaky": manifest.leaky,
+        "left_out": len(packed.left_out),
+    }
+
+
+def check_folder(folder: Path, resume: bool) -> None:
+    """Raise OutputError if runs must not or cannot lie in a folder."""
+    try:
+        used = folder.exists() and any(folder.iterdir())
+    except NotADirectoryError as error:
+        raise OutputError(folder, "is a file, not a folder; choose another one") from error
+    except OSError as error:
+        raise OutputError(folder, f"cannot be read ({error.strerror})") from error
+    if used and not resume:
+        raise OutputError(folder, "exists already; use --resume to go on with it, or choose another folder")
+    if used and not all(_of_runs(path.name) for path in folder.iterdir()):
+        raise OutputError(folder, "holds something else than training runs; choose another folder")
+
+
+def _of_runs(name: str) -> bool:
+    """Whether a file or folder is one that runs leave, also when they were stopped."""
+    return name in (*OWN_FILES, "evaluation") or name.startswith("fold-") or ".partial" in name

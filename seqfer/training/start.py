@@ -1,0 +1,96 @@
+"""What a run begins with: the labels that it tells apart, new layers, and the weights that they start from."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+
+from seqfer.datasets.packed import PackedClip
+from seqfer.datasets.types import usual_order
+from seqfer.errors import ModelError, OptionError
+from seqfer.labels import LabelSet
+from seqfer.models.bundled import load_model
+from seqfer.models.classifier import Architecture, SequenceClassifier
+from seqfer.training.config import TrainConfig
+
+
+def label_set(
+    config: TrainConfig,
+    clips: Sequence[PackedClip],
+    train: Sequence[PackedClip],
+    validation: Sequence[PackedClip],
+) -> LabelSet:
+    """The labels that a run's model tells apart: those of the settings, or of all clips.
+
+    Raises:
+        OptionError: a split is empty, a class is absent from training, or a label is not in the label set.
+    """
+    for name, chosen in (("training", train), ("validation", validation)):
+        if not chosen:
+            raise OptionError(
+                f"there is no {name} clip; the manifest needs the splits train and validation, as --split "
+                "subject:70/15/15 makes them"
+            )
+    present = {clip.label for clip in train}
+    labels = LabelSet(config.model.labels or usual_order(clip.label for clip in clips))
+    for clip in clips:
+        if clip.label not in labels.names:
+            raise OptionError(
+                f"clip {clip.clip_id!r} is labelled {clip.label!r}, which is not in model.labels "
+                f"({', '.join(labels)}); add it there, or leave the clip out of the manifest"
+            )
+    absent = [name for name in labels if name not in present]
+    if absent:
+        raise OptionError(
+            f"no training clip shows {', '.join(absent)}, so it cannot be learnt; split otherwise, or leave its "
+            "clips out of the manifest"
+        )
+    return labels
+
+
+def starting_model(config: TrainConfig, labels: LabelSet) -> tuple[SequenceClassifier, str]:
+    """A model as a run begins with it, and what its weights come from.
+
+    Returns:
+        The model, and "scratch", "imagenet", or the SHA-256 of the weights of the model that was given.
+
+    Raises:
+        ModelError: the architecture is impossible, or the weights are not there or do not fit it.
+    """
+    torch.manual_seed(config.seed)
+    wanted = config.model
+    model = SequenceClassifier(
+        Architecture(
+            encoder=wanted.encoder,
+            encoder_settings=wanted.encoder_settings,
+            head=wanted.head,
+            head_settings=wanted.head_settings,
+            labels=labels,
+            preprocess=wanted.preprocess,
+            frame_rate=wanted.frame_rate,
+        )
+    )
+    if config.start.weights == "scratch":
+        return model, "scratch"
+    if config.start.weights == "imagenet":
+        from seqfer.models.torchvision_encoders import imagenet_state
+
+        model.encoder.load_state_dict(imagenet_state(wanted.encoder, wanted.channels))
+        return model, "imagenet"
+    given = load_model(config.start.weights)
+    ours, theirs = model.architecture, given.model.architecture
+    for name, mine, other in (
+        ("encoder", ours.encoder, theirs.encoder),
+        ("encoder_settings", ours.encoder_settings, theirs.encoder_settings),
+        ("channels", ours.preprocess.channels, theirs.preprocess.channels),
+    ):
+        if mine != other:
+            raise ModelError(
+                f"start.weights: the model {config.start.weights!r} has {name} {other}, but model.{name} is {mine}"
+            )
+    model.encoder.load_state_dict(given.model.encoder.state_dict())
+    same_head = (ours.head, ours.head_settings, ours.labels) == (theirs.head, theirs.head_settings, theirs.labels)
+    if same_head:
+        model.head.load_state_dict(given.model.head.state_dict())
+    return model, given.sha256
