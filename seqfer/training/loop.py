@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -50,6 +50,7 @@ STATE, CONFIG, BEST, LAST = "state.pt", "config.yaml", "best", "last"
 OWN_FILES = (STATE, CONFIG, BEST, LAST, METRICS, CURVES, TENSORBOARD)
 REPORT_EVERY_S = 1.0
 SAVE_EVERY_S = 600.0
+DRAW_EVERY_S = 10.0
 BATCHES_AHEAD = 3
 
 
@@ -111,7 +112,7 @@ class Trainer:
         self._average = moving_average(self.model, config.optimizer.ema) if config.optimizer.ema else None
         self._dtype = autocast_type(config.precision, device)
         self._scaler = torch.amp.GradScaler(device.type, enabled=self._dtype == torch.float16)
-        self._progress = Progress()
+        self._progress, self._drawn = Progress(), -math.inf
         self._state = self._run_state()
         with _disk(run):
             self._step, _ = self._state.restore()
@@ -130,7 +131,7 @@ class Trainer:
         merits, patience = self._merits(), self.config.stop_after
         return len(merits) >= self.config.epochs or (0 < patience <= without_gain(merits))
 
-    def run(self) -> Iterator[StepReport | EpochReport]:
+    def run(self) -> Generator[StepReport | EpochReport]:
         """Train until the run is finished, from wherever it stands.
 
         Raises:
@@ -244,7 +245,9 @@ class Trainer:
             with _disk(self.run_folder):
                 for name in (BEST, LAST) if entry["best"] else (LAST,):
                     save_checkpoint(self.run_folder / name, self._kept_model(), self._provenance(epoch, figures))
-                write_records(self.run_folder, self.history)
+                draw = self.finished or perf_counter() - self._drawn > DRAW_EVERY_S
+                write_records(self.run_folder, self.history, draw)
+                self._drawn = perf_counter() if draw else self._drawn
         self._save()
         shown = {name: figures[name] for name in ("accuracy", "uar", "log_loss")}
         return EpochReport(epoch, entry["loss"], **shown, best=entry["best"], seconds=entry["seconds"])

@@ -16,7 +16,6 @@ from typing import Any
 
 import torch
 import torch.distributed as dist
-import torch.distributed.nn.functional as across
 from torch import Tensor, nn
 
 # While one process prepares or validates, the others wait.
@@ -61,8 +60,7 @@ class Team:
             return module
         share_batch_norms(module)
         ids = [device.index] if device.type == "cuda" else None
-        # Norms' statistics are equal everywhere already.
-        return nn.parallel.DistributedDataParallel(module, device_ids=ids, broadcast_buffers=False)
+        return nn.parallel.DistributedDataParallel(module, device_ids=ids)
 
 
 @contextmanager
@@ -95,7 +93,7 @@ class SharedBatchNorm(nn.BatchNorm2d):
         values = images.float()
         count = values.new_full((1,), values.numel() / channels)
         local = torch.cat([values.sum((0, 2, 3)), values.square().sum((0, 2, 3)), count])
-        total = across.all_reduce(local)  # type: ignore[no-untyped-call]
+        total = _Sum.apply(local)
         mean, square, count = total[:channels] / total[-1], total[channels:-1] / total[-1], total[-1]
         variance = (square - mean.square()).clamp_min(0)
         with torch.no_grad():
@@ -107,6 +105,22 @@ class SharedBatchNorm(nn.BatchNorm2d):
         shift = self.bias - mean * scale
         shared: Tensor = values * scale[:, None, None] + shift[:, None, None]
         return shared.to(images.dtype)
+
+
+class _Sum(torch.autograd.Function):
+    """The sum of a tensor over all processes, with gradient."""
+
+    @staticmethod
+    def forward(context: Any, values: Tensor) -> Tensor:
+        total = values.clone()
+        dist.all_reduce(total)
+        return total
+
+    @staticmethod
+    def backward(context: Any, gradient: Tensor) -> Tensor:
+        total = gradient.clone()
+        dist.all_reduce(total)
+        return total
 
 
 def share_batch_norms(module: nn.Module) -> None:

@@ -13,12 +13,13 @@ from seqfer.files import write_whole
 METRICS, CURVES, TENSORBOARD = "metrics.jsonl", "curves.png", "tensorboard"
 
 
-def write_records(run: Path, history: Sequence[dict[str, Any]]) -> None:
-    """Write the figures of all epochs done into a run's folder."""
+def write_records(run: Path, history: Sequence[dict[str, Any]], draw: bool = True) -> None:
+    """Write the figures of all epochs done into a run's folder, and if wanted draw their curves anew."""
     with write_whole(run / METRICS) as place:
         place.write_text("".join(json.dumps(entry) + "\n" for entry in history), encoding="utf-8")
-    with write_whole(run / CURVES) as place:
-        plot_curves(history).savefig(place)
+    if draw:
+        with write_whole(run / CURVES) as place:
+            plot_curves(history).savefig(place)
     if importlib.util.find_spec("tensorboard") is not None:
         _write_tensorboard(run / TENSORBOARD, history[-1])
 

@@ -1,4 +1,4 @@
-"""Running the command line as a user does, in a process of its own."""
+"""Running the command line as a user does."""
 
 from __future__ import annotations
 
@@ -6,9 +6,12 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import TypeAlias
+
+Finished: TypeAlias = subprocess.CompletedProcess[str]
 
 
-def seqfer(*arguments: str | Path, cwd: Path, timeout_s: float = 240) -> subprocess.CompletedProcess[str]:
+def seqfer(*arguments: str | Path, cwd: Path, timeout_s: float = 240) -> Finished:
     """The finished process of `seqfer ARGUMENTS`."""
     command = [sys.executable, "-m", "seqfer.cli.main", *map(str, arguments)]
     environment = {**os.environ, "COLUMNS": "120", "NO_COLOR": "1"}

@@ -1,0 +1,103 @@
+#!/usr/bin/env python
+"""How much of the network's own speed the training loop keeps.
+
+    seqfer manifest fer2013 FER2013 -o fer2013.csv
+    python benchmarks/train_speed.py --data fer2013.csv
+
+Samples per second of the real loop (clips drawn from the cache on disk, disturbed, mixed, learnt, reported)
+against the same model, optimiser and batch size fed with one batch of network input that lies in memory. Both take
+turns of several seconds, so that a noisy machine disturbs them alike; validation is counted in neither.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import tempfile
+from pathlib import Path
+from time import perf_counter
+
+import torch
+import torch.nn.functional as F
+from rich.console import Console
+
+from seqfer.machine import usable_cores
+from seqfer.models.inference import DEVICES, choose_device
+from seqfer.training import loop
+from seqfer.training.config import TrainConfig
+from seqfer.training.config_file import read_config
+from seqfer.training.optimizers import make_optimizer
+from seqfer.training.reader import Reader, autocast_type
+from seqfer.training.reports import StepReport
+from seqfer.training.run import open_run
+from seqfer.training.start import starting_model
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, required=True, help="a manifest of FER-2013")
+    parser.add_argument("--config", default="compact", help="settings")
+    parser.add_argument("--device", choices=DEVICES, default="auto")
+    parser.add_argument("--turns", type=int, default=7)
+    parser.add_argument("--seconds", type=float, default=6.0, help="of each turn")
+    options = parser.parse_args()
+    config, device = read_config(options.config), choose_device(options.device)
+    loop.REPORT_EVERY_S = options.seconds
+    with tempfile.TemporaryDirectory() as folder:
+        trainer = open_run(config, options.data, folder, device=device)
+        reports = (report for report in trainer.run() if isinstance(report, StepReport))
+        reference = Reference(config, trainer.model.architecture.labels, device)
+        before = next(reports).step  # warm up
+        reference.clips_per_s(1.0)
+        real, memory = [], []
+        for _ in range(options.turns):
+            start = perf_counter()
+            report = next(reports)
+            # The loop's own figure would count the time in which the reference had its turn.
+            real.append((report.step - before) * config.batch_size / (perf_counter() - start))
+            before = report.step
+            memory.append(reference.clips_per_s(options.seconds))
+        reports.close()
+    ratios = sorted(a / b for a, b in zip(real, memory, strict=True))
+    precision = str(autocast_type(config.precision, device)).removeprefix("torch.")
+    console = Console()
+    console.print(
+        f"{options.config}, batches of {config.batch_size}, {usable_cores()} cores, {device}, {precision}"
+    )
+    console.print(
+        f"real loop:              {statistics.median(real):.0f} samples per second (median of {len(real)})"
+    )
+    console.print(f"from a batch in memory: {statistics.median(memory):.0f}")
+    console.print(
+        f"ratio: [bold]{statistics.median(ratios):.3f}[/bold] (median; {ratios[0]:.3f} to {ratios[-1]:.3f})"
+    )
+
+
+class Reference:
+    """The same network and optimiser, fed with the same batch in memory again and again."""
+
+    def __init__(self, config: TrainConfig, labels: object, device: torch.device) -> None:
+        model, _ = starting_model(config, labels)  # type: ignore[arg-type]
+        self.model = model.to(device, memory_format=torch.channels_last).train()  # type: ignore[call-overload]
+        self.reader = Reader(self.model, autocast_type(config.precision, device))
+        self.optimizer = make_optimizer(self.model, config.optimizer, config.start.stage_rates)
+        count, size, channels = config.batch_size, config.model.size, config.model.channels
+        images = torch.randn(count, channels, size, size, device=device)
+        self.images = images.contiguous(memory_format=torch.channels_last)
+        self.lengths = torch.ones(count, dtype=torch.int64)
+        self.labels = torch.randint(len(model.architecture.labels), (count,), device=device)
+
+    def clips_per_s(self, seconds: float) -> float:
+        start, steps = perf_counter(), 0
+        while perf_counter() - start < seconds:
+            loss = F.cross_entropy(self.reader(self.images, self.lengths).clip_logits, self.labels)
+            self.optimizer.zero_grad()
+            loss.backward()  # type: ignore[no-untyped-call]
+            self.optimizer.step()
+            float(loss.detach())
+            steps += 1
+        return steps * len(self.labels) / (perf_counter() - start)
+
+
+if __name__ == "__main__":
+    main()

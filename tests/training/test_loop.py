@@ -1,0 +1,236 @@
+"""The training loop: it learns, chooses on validation, goes on where it was stopped, and ends on bad losses."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+
+import pytest
+import torch
+
+from seqfer.datasets.packed import PackedClips
+from seqfer.errors import ModelError, OptionError, OutputError
+from seqfer.evaluation.metrics import metrics
+from seqfer.evaluation.predictions import predict
+from seqfer.models.checkpoint import load_checkpoint
+from seqfer.models.inference import Predictor
+from seqfer.training import loop
+from seqfer.training.config import TrainConfig
+from seqfer.training.loop import Trainer
+from seqfer.training.reports import EpochReport, StepReport
+from tests.training.striped_clips import files_of, small_config, split_of, striped_clips
+
+CPU = torch.device("cpu")
+CLIPS = striped_clips()
+
+
+def trainer(config: TrainConfig, folder: Path, packed: PackedClips = CLIPS) -> Trainer:
+    return Trainer(config, packed, split_of(packed, "train"), split_of(packed, "validation"), folder, CPU)
+
+
+def weights_of(folder: Path) -> dict[str, torch.Tensor]:
+    return load_checkpoint(folder).model.state_dict()
+
+
+def assert_same(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> None:
+    assert one.keys() == other.keys()
+    for name, value in one.items():
+        assert torch.equal(value, other[name]), name
+
+
+def test_it_learns_and_keeps_the_best_and_the_last_epoch(tmp_path: Path) -> None:
+    config = small_config(epochs=8)
+    reports = [r for r in trainer(config, tmp_path).run() if isinstance(r, EpochReport)]
+    assert [report.epoch for report in reports] == list(range(1, 9))
+    assert reports[-1].loss < 0.5 * reports[0].loss
+    best = max(report.uar for report in reports)
+    assert best > 0.8  # chance is 0.33
+    chosen = next(report.epoch for report in reports if report.uar == best)
+    assert [report.epoch for report in reports if report.best][-1] == chosen
+
+    checkpoint = load_checkpoint(tmp_path / "best")
+    assert checkpoint.provenance.training["epoch"] == chosen
+    assert checkpoint.provenance.training["config"]["optimizer"]["rate"] == 0.01
+    assert checkpoint.provenance.metrics["validation"]["uar"] == best
+    assert load_checkpoint(tmp_path / "last").provenance.training["epoch"] == 8
+    # What was reported is what anyone measures who reads the file.
+    again = predict(Predictor(checkpoint.model, CPU), CLIPS, split_of(CLIPS, "validation"))
+    assert metrics(again.matrix()).uar == best
+
+    lines = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
+    assert [line["validation"]["uar"] for line in lines] == [report.uar for report in reports]
+    assert [line["step"] for line in lines] == [6 * epoch for epoch in range(1, 9)]
+    assert {"best", "last", "config.yaml", "metrics.jsonl", "curves.png", "state.pt"} <= files_of(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"model__head": "mean", "model__head_settings": {"dropout": 0.2}},
+        {"loss__mixup": 0.4, "loss__label_smoothing": 0.1, "loss__frame": 0.5, "loss__class_weights": "balanced"},
+        {"optimizer__name": "sgd", "optimizer__rate": 0.05, "optimizer__clip_norm": 1.0, "data__balanced": True},
+        {"optimizer__ema": 0.9, "schedule__name": "plateau", "schedule__patience": 1},
+        {"model__encoder": "vgg", "model__encoder_settings": {"widths": [8, 16], "convolutions": [1, 1]}},
+        {"start__stage_rates": [0, 0.5, 1], "data__speed": 1.3, "data__longest_s": 0.1},
+        {"precision": "bfloat16"},
+    ],
+    ids=lambda changes: " ".join(changes),
+)
+def test_stopped_anywhere_and_started_again_it_ends_bit_for_bit_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, changes: dict[str, object]
+) -> None:
+    config = small_config(epochs=3, **changes)
+    list(trainer(config, tmp_path / "whole").run())
+
+    monkeypatch.setattr(loop, "REPORT_EVERY_S", 0.0)
+    monkeypatch.setattr(loop, "SAVE_EVERY_S", 0.0)
+    stops = [3, 1, 7]  # reports after which the run is left: within epochs, and right after one
+    for stop in stops:
+        reports = trainer(config, tmp_path / "parts").run()
+        for _ in range(stop):
+            next(reports)
+        reports.close()
+    rest = trainer(config, tmp_path / "parts")
+    assert 0 < len(rest.history) < 3
+    assert rest._step % 6 != 0
+    list(rest.run())
+
+    for name in ("best", "last"):
+        assert_same(weights_of(tmp_path / "whole" / name), weights_of(tmp_path / "parts" / name))
+    histories = [
+        [
+            {**json.loads(line), "seconds": 0}
+            for line in (tmp_path / run / "metrics.jsonl").read_text().splitlines()
+        ]
+        for run in ("whole", "parts")
+    ]
+    assert histories[0] == histories[1]
+
+
+def test_what_is_finished_stays_finished(tmp_path: Path) -> None:
+    config = small_config(epochs=1)
+    list(trainer(config, tmp_path).run())
+    before = weights_of(tmp_path / "last")
+    again = trainer(config, tmp_path)
+    assert again.finished
+    assert list(again.run()) == []
+    assert_same(before, weights_of(tmp_path / "last"))
+
+
+def test_a_run_goes_on_only_under_its_own_settings_and_data(tmp_path: Path) -> None:
+    list(trainer(small_config(epochs=1), tmp_path).run())
+    with pytest.raises(ModelError, match=r"begun with another optimizer\.rate; choose another run folder"):
+        trainer(small_config(epochs=1, optimizer__rate=0.02), tmp_path)
+    with pytest.raises(ModelError, match="begun with another data"):
+        trainer(small_config(epochs=1), tmp_path, striped_clips(train=51))
+
+
+def test_it_ends_early_when_nothing_gets_better(tmp_path: Path) -> None:
+    # A rate of nearly nothing: the figure of the first epoch stays the best.
+    run = trainer(small_config(epochs=20, stop_after=3, optimizer__rate=1e-12), tmp_path)
+    list(run.run())
+    assert len(run.history) == 4
+    assert [entry["best"] for entry in run.history] == [True, False, False, False]
+    assert run.finished
+
+
+@pytest.mark.parametrize(("select", "figure", "sign"), [("loss", "log_loss", -1), ("accuracy", "accuracy", 1)])
+def test_the_figure_that_chooses_is_the_one_that_was_asked_for(
+    tmp_path: Path, select: str, figure: str, sign: int
+) -> None:
+    run = trainer(small_config(epochs=5, select=select), tmp_path)
+    list(run.run())
+    figures = [sign * entry["validation"][figure] for entry in run.history]
+    chosen = load_checkpoint(tmp_path / "best").provenance.training["epoch"]
+    assert figures[chosen - 1] == max(figures)
+
+
+def test_frozen_stages_keep_weights_and_statistics(tmp_path: Path) -> None:
+    run = trainer(small_config(epochs=1, start__stage_rates=[0, 0, 1]), tmp_path)
+    before = {name: value.clone() for name, value in run.model.state_dict().items()}
+    list(run.run())
+    after = run.model.state_dict()
+    moved = {name.split(".")[2] for name in before if "encoder" in name and not before[name].equal(after[name])}
+    assert moved == {"3"}  # of the encoder's layers: the last stage alone
+
+
+def test_the_average_of_the_weights_is_what_is_kept(tmp_path: Path) -> None:
+    run = trainer(small_config(epochs=2, optimizer__ema=0.99), tmp_path)
+    list(run.run())
+    kept, own = weights_of(tmp_path / "last"), run.model.state_dict()
+    assert not kept["head.frame.weight"].equal(own["head.frame.weight"])
+    assert run._average is not None
+    assert_same(kept, run._average.module.state_dict())
+
+
+@pytest.mark.parametrize("after_epochs", [0, 1])
+def test_a_loss_that_is_no_number_ends_it_and_keeps_what_was_good(tmp_path: Path, after_epochs: int) -> None:
+    run = trainer(small_config(epochs=3), tmp_path)
+    reports = run.run()
+    for _ in range(2 * after_epochs):  # an epoch of less than a second has a step report and its own
+        next(reports)
+    learn, steps = run._learn, []
+
+    def spoiled(*arguments: object) -> torch.Tensor:
+        steps.append(learn(*arguments))  # type: ignore[arg-type]
+        return steps[-1] * (math.nan if len(steps) == 2 else 1)
+
+    run._learn = spoiled  # type: ignore[method-assign, assignment]
+    step = 6 * after_epochs + 2
+    with pytest.raises(
+        ModelError, match=rf"loss of step {step} \(epoch {after_epochs + 1}\) is nan; what was saved"
+    ):
+        list(reports)
+    assert (tmp_path / "best").exists() == bool(after_epochs)
+    if after_epochs:
+        assert load_checkpoint(tmp_path / "best").provenance.training["epoch"] == 1
+        assert len(trainer(small_config(epochs=3), tmp_path).history) == 1
+
+
+def test_a_rate_that_is_far_too_high_is_found_out(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match=r"the loss of step [2-6] \(epoch 1\) is (nan|inf)"):
+        list(trainer(small_config(optimizer__name="sgd", optimizer__rate=1e30), tmp_path).run())
+
+
+def test_a_full_disk_is_one_line_and_the_run_goes_on_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = small_config(epochs=2)
+    list(trainer(config, tmp_path / "whole").run())
+    run = trainer(config, tmp_path / "parts")
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    reports = run.run()
+    next(reports), next(reports)  # the first epoch is done
+    with monkeypatch.context() as patch:
+        patch.setattr(loop, "save_checkpoint", full)
+        with pytest.raises(
+            OutputError, match=r"parts: cannot be written \(No space left on device\); make room"
+        ) as error:
+            list(reports)
+    assert "\n" not in str(error.value)
+    list(trainer(config, tmp_path / "parts").run())
+    assert_same(weights_of(tmp_path / "whole" / "last"), weights_of(tmp_path / "parts" / "last"))
+
+
+def test_steps_are_reported_with_what_they_cost(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(loop, "REPORT_EVERY_S", 0.0)
+    run = trainer(small_config(epochs=1, schedule__name="one_cycle"), tmp_path)
+    reports = [report for report in run.run() if isinstance(report, StepReport)]
+    assert [(report.epoch, report.step, report.steps) for report in reports] == [(1, k, 6) for k in range(1, 7)]
+    assert all(report.clips_per_s > 0 and math.isfinite(report.loss) for report in reports)
+    assert reports[0].rate == pytest.approx(0.04 * 0.01)
+    assert max(report.rate for report in reports) <= 0.01
+
+
+def test_settings_that_do_not_fit_the_data_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(OptionError, match=r"which is not in model\.labels"):
+        trainer(small_config(model__labels=["angry", "happy"]), tmp_path)
+    with pytest.raises(OptionError, match="no training clip shows fear"):
+        trainer(small_config(model__labels=["angry", "happy", "sad", "fear"]), tmp_path)
+    with pytest.raises(OptionError, match="there is no validation clip"):
+        Trainer(small_config(), CLIPS, split_of(CLIPS, "train"), [], tmp_path, CPU)
+    assert files_of(tmp_path) == set()
