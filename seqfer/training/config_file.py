@@ -67,7 +67,7 @@ def parse_config(document: dict[str, Any], source: str) -> TrainConfig:
             last = [name for name in known if name.rpartition(".")[2] == key.rpartition(".")[2]]
             nearest = (last or close or [""])[0]
             meant = f"did you mean {nearest!r}? " if nearest else ""
-            raise OptionError(f"{source}: unknown setting {key!r}; {meant}see docs/training.md")
+            raise OptionError(f"{source}: unknown setting {key!r}; {meant}see docs/settings.md")
         if is_dataclass(known[key]) and not isinstance(value, dict):
             raise OptionError(f"{source}: {key} must hold settings of its own, not {value!r}")
     try:

@@ -1,0 +1,57 @@
+#!/usr/bin/env python
+"""Write docs/settings.md, the table of all training settings, from the docstrings that describe them."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import asdict, fields, is_dataclass
+from pathlib import Path
+from typing import Any
+
+from seqfer.training.config import TrainConfig
+
+PAGE = Path(__file__).parents[1] / "docs" / "settings.md"
+HEAD = """# Settings of a training run
+
+`seqfer train` reads them from a YAML file and from `--set NAME=VALUE`; what is not named keeps its default. This
+table is written by `scripts/write_settings.py` from the code's own descriptions.
+
+| name | default | meaning |
+| --- | --- | --- |
+"""
+
+
+def main() -> None:
+    PAGE.write_text(page(), encoding="utf-8")
+
+
+def page() -> str:
+    """The page's text."""
+    lines = [f"| `{name}` | `{default}` | {meaning} |" for name, default, meaning in rows(TrainConfig())]
+    return HEAD + "\n".join(lines) + "\n"
+
+
+def rows(settings: Any, prefix: str = "") -> Iterator[tuple[str, str, str]]:
+    """Name, default and meaning of every setting; those of a section follow its own line's place."""
+    meanings = described(type(settings))
+    for entry in fields(settings):
+        value = getattr(settings, entry.name)
+        if is_dataclass(value) and prefix == "":
+            yield from rows(value, f"{entry.name}.")
+        else:
+            plain = json.dumps(asdict(value) if is_dataclass(value) else value)  # type: ignore[arg-type]
+            yield prefix + entry.name, plain.strip('"'), meanings[entry.name]
+
+
+def described(kind: type) -> dict[str, str]:
+    """The attributes that a class's docstring describes."""
+    text = (inspect.getdoc(kind) or "").split("Attributes:\n")[1].split("\n\n")[0]
+    entries = re.findall(r"^    (\w+): (.*(?:\n {8}.*)*)", text, re.MULTILINE)
+    return {name: " ".join(meaning.split()) for name, meaning in entries}
+
+
+if __name__ == "__main__":
+    main()
