@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from seqfer.cli.console import say
+from seqfer.cli.console import remark_line, say
 from seqfer.cli.reading import Cache, Data, Device, Faces, PictureRate, read_split
 
 
@@ -28,7 +28,7 @@ def calibrate(
 
     What the model answers stays the same; how sure it says to be changes.
     """
-    from seqfer.evaluation.calibration import fit_temperature, log_loss, reliability, soften
+    from seqfer.evaluation.calibration import TEMPERATURES, fit_temperature, log_loss, reliability, soften
     from seqfer.files import sha256_of
     from seqfer.models.checkpoint import load_checkpoint, save_checkpoint
     from seqfer.models.heads import soften as soften_head
@@ -55,5 +55,7 @@ def calibrate(
     training = {**checkpoint.provenance.training, "calibration": figures}
     save_checkpoint(output or model, checkpoint.model, replace(checkpoint.provenance, training=training))
     say(f"temperature {temperature:.3f}, fitted on {len(predictions)} validation clips -> {output or model}")
+    if not 2 * TEMPERATURES[0] < temperature < TEMPERATURES[1] / 2:
+        remark_line(f"{len(predictions)} clips, or too few mistakes among them, do not tell how sure is too sure")
     for name, (first, second) in (("ece", eces), ("log_loss", losses)):
         say(f"{name:8s} {first:.4f} -> {second:.4f}")

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import csv
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import binomtest
 
+from seqfer.datasets.types import usual_order
 from seqfer.errors import DatasetError
 from seqfer.evaluation.bootstrap import FIGURES, RESAMPLES, draw, figures_of, interval
 from seqfer.evaluation.metrics import confusion_matrix
@@ -90,11 +91,14 @@ def read_answers(folder: Path) -> Answers:
 def compare(a: Answers, b: Answers, resamples: int = RESAMPLES, seed: int = 0) -> Comparison:
     """Compare two models by paired resampling: each draw takes the same subjects (or clips) for both.
 
+    A model may know more expressions than the other one: what it answers outside the truth is wrong.
+
     Raises:
-        DatasetError: the two were not measured on the same clips with the same labels.
+        DatasetError: the two were not measured on the same clips with the same truth.
     """
     if a.labels != b.labels:
-        raise DatasetError(PREDICTIONS, f"labels differ: {', '.join(a.labels)} and {', '.join(b.labels)}")
+        labels = LabelSet(usual_order((*a.labels, *b.labels)))
+        a, b = _relabelled(a, labels), _relabelled(b, labels)
     order = {clip_id: position for position, clip_id in enumerate(b.clip_ids)}
     different = set(a.clip_ids) ^ set(b.clip_ids)
     if different or not a.clip_ids:
@@ -125,3 +129,9 @@ def compare(a: Answers, b: Answers, resamples: int = RESAMPLES, seed: int = 0) -
     return Comparison(
         a.labels, (matrices[0], matrices[1]), figures, (kind, int(units.max()) + 1), only_a, only_b, p
     )
+
+
+def _relabelled(answers: Answers, labels: LabelSet) -> Answers:
+    """The same answers, as indices into a larger label set."""
+    index = np.array([labels.index(name) for name in answers.labels], np.int64)
+    return replace(answers, labels=labels, truth=index[answers.truth], predicted=index[answers.predicted])

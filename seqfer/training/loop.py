@@ -42,7 +42,7 @@ from seqfer.training.processes import Team, own_batch_norms
 from seqfer.training.reader import Reader, autocast_type
 from seqfer.training.records import CURVES, METRICS, TENSORBOARD, write_records
 from seqfer.training.reports import EpochReport, Progress, StepReport
-from seqfer.training.schedule import rate_factor, without_gain
+from seqfer.training.schedule import Merit, rate_factor, without_gain
 from seqfer.training.start import label_set, starting_model
 from seqfer.training.state import RunState
 
@@ -284,9 +284,9 @@ class Trainer:
     def _save(self) -> None:
         if self.team.leads:
             with _disk(self.run_folder):
-                self._state.save(self._step, max(self._merits(), default=0.0))
+                self._state.save(self._step)
 
-    def _merits(self) -> list[float]:
+    def _merits(self) -> list[Merit]:
         return [_merit(entry["validation"], self.config.select) for entry in self.history]
 
     def _run_state(self) -> RunState:
@@ -300,9 +300,10 @@ class Trainer:
 NOTHING = Strength(**dict.fromkeys(Strength.__dataclass_fields__, 0.0))
 
 
-def _merit(validation: dict[str, Any], select: str) -> float:
-    """A validation figure as one of which more is better."""
-    return -float(validation["log_loss"]) if select == "loss" else float(validation[select])
+def _merit(validation: dict[str, Any], select: str) -> Merit:
+    """How good validation figures are; of two epochs with the same, the one with less loss is better."""
+    loss = float(validation["log_loss"])
+    return (-loss,) if select == "loss" else (float(validation[select]), -loss)
 
 
 def _flat(settings: dict[str, Any], prefix: str = "") -> dict[str, Any]:

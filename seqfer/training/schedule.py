@@ -11,14 +11,17 @@ ONE_CYCLE_WARMUP = 0.3  # share of all epochs
 ONE_CYCLE_START = 0.04  # share of the peak
 
 
-def rate_factor(schedule: ScheduleConfig, epoch: float, epochs: int, merits: Sequence[float] = ()) -> float:
+Merit = tuple[float, ...]  # how good an epoch is; the later numbers decide where the earlier ones are equal
+
+
+def rate_factor(schedule: ScheduleConfig, epoch: float, epochs: int, merits: Sequence[Merit] = ()) -> float:
     """The share of the configured learning rate at a moment of a run.
 
     Args:
         schedule: how it changes.
         epoch: epochs done so far, with the fraction of the one that runs.
         epochs: of the whole run.
-        merits: the validation figure of each epoch done, the higher the better; only plateau asks for it.
+        merits: of each epoch done, more is better; only plateau asks for them.
 
     Returns:
         In [0, 1].
@@ -48,14 +51,15 @@ def rate_factor(schedule: ScheduleConfig, epoch: float, epochs: int, merits: Seq
     return 1.0
 
 
-def without_gain(merits: Sequence[float]) -> int:
+def without_gain(merits: Sequence[Merit]) -> int:
     """How many epochs have passed since the best one."""
     return len(merits) - 1 - max(range(len(merits)), key=lambda k: (merits[k], -k)) if merits else 0
 
 
-def _reductions(merits: Sequence[float], patience: int) -> int:
+def _reductions(merits: Sequence[Merit], patience: int) -> int:
     """How often `patience` epochs in a row have brought no better figure."""
-    best, waited, count = float("-inf"), 0, 0
+    best: Merit = ()
+    waited = count = 0
     for merit in merits:
         waited = 0 if merit > best else waited + 1
         best = max(best, merit)

@@ -53,7 +53,7 @@ class RunState:
             part.load_state_dict(state[name])
         return int(state["done"]), float(state["best"])
 
-    def save(self, done: int, best: float) -> None:
+    def save(self, done: int, best: float = 0.0) -> None:
         """Write the parts as they are now; an earlier state stays until this one is whole."""
         parts = {name: part.state_dict() for name, part in self._parts.items()}
         buffer = io.BytesIO()  # on a full disk torch.save itself fails with more than one line

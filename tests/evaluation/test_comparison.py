@@ -10,6 +10,7 @@ from seqfer.errors import DatasetError
 from seqfer.evaluation.comparison import Answers, compare, read_answers
 from seqfer.evaluation.metrics import metrics
 from seqfer.evaluation.report import evaluate, write_evaluation
+from seqfer.labels import LabelSet
 from tests.evaluation.examples import LABELS, predictions
 from tests.evaluation.test_report import ORIGIN
 
@@ -64,13 +65,25 @@ def test_whole_subjects_are_drawn_where_they_are_known() -> None:
     [
         ({"clip_ids": tuple("abcdefghij")}, "20 clips that the other has not, such as 0"),
         ({"truth": np.full(10, 1)}, "different labels for clip 0"),
-        ({"labels": replace(LABELS, names=("happy", "sad", "fear"))}, "labels differ"),
+        ({"labels": replace(LABELS, names=("happy", "angry", "sad"))}, "different labels for clip 0"),
     ],
 )
 def test_other_clips_are_refused(change: dict[str, object], message: str) -> None:
     one = answers([True] * 10)
     with pytest.raises(DatasetError, match=message):
         compare(one, replace(one, **change))  # type: ignore[arg-type]
+
+
+def test_a_model_that_knows_more_expressions_is_compared_by_the_truth() -> None:
+    one = answers([k % 2 > 0 for k in range(10)])  # its wrong answers are sad
+    other = LabelSet(("fear", "sad", "happy", "angry"))
+    index = np.array([other.index(name) for name in LABELS])
+    knows_more = replace(one, labels=other, truth=index[one.truth], predicted=np.where(one.truth == 0, 0, 2))
+    found = compare(one, knows_more)
+    assert found.labels.names == ("angry", "fear", "happy", "sad")
+    assert found.matrices[1].tolist() == [[0, 5, 0, 0], [0, 0, 0, 0], [0, 0, 5, 0], [0, 0, 0, 0]]
+    assert (found.only_a, found.only_b) == (0, 0)
+    assert found.figures["accuracy"][:2] == (0.5, 0.5)
 
 
 def test_an_evaluation_is_read_again(tmp_path: Path) -> None:
