@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
+
+# Two processes run tests side by side (pyproject.toml); with a thread each they do not fight for two cores.
+# PyTorch reads it when it is imported, also in the commands that tests start.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 SHARED = Path(__file__).parents[2] / "shared"
 

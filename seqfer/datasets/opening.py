@@ -57,11 +57,11 @@ def _fitted(
     packed: PackedClips, folder: Path, manifest: Manifest, data: Path, preprocess: Preprocess
 ) -> PackedClips:
     """A cache with the labels, subjects and splits of a manifest, whose clips it must hold."""
-    remedy = f"prepare it again: seqfer prepare {data} -o {folder.name}"
+    remedy = f"prepare it again: seqfer prepare {data} -o {folder}"
     if packed.preprocess != preprocess:
         have, want = ((p.size, p.channels) for p in (packed.preprocess, preprocess))
-        what = "framed in another way" if have == want else "{} pixels wide with {} channels".format(*have)
-        wanted = "{} pixels and {} channels".format(*want)
+        what = "framed in another way" if have == want else "{0} x {0} x {1}".format(*have)
+        wanted = "{0} x {0} x {1}".format(*want)
         raise DatasetError(folder, f"its crops are {what}; the model reads {wanted}; choose another cache")
     known = {clip.clip_id: clip for clip in packed.clips}
     clips = []

@@ -48,6 +48,8 @@ class CompactEncoder(nn.Module):
         super().__init__()
         if len(widths) != len(blocks):
             raise ModelError(f"widths and blocks must have equal length: {widths}, {blocks}")
+        if min(blocks, default=1) < 1:
+            raise ModelError(f"blocks must be at least 1 in each stage: {blocks}")
         self.embedding_dim = widths[-1]
         self._ends = tuple(accumulate((0, 2 * stem_layers, *blocks)))
         layers: list[nn.Module] = []
@@ -93,6 +95,8 @@ class VGGEncoder(nn.Module):
         super().__init__()
         if len(widths) != len(convolutions):
             raise ModelError(f"widths and convolutions must have equal length: {widths}, {convolutions}")
+        if min(convolutions, default=1) < 1:
+            raise ModelError(f"convolutions must be at least 1 in each stage: {convolutions}")
         self.embedding_dim = widths[-1]
         stages: list[nn.Module] = []
         for width_in, width, count in zip((channels, *widths), widths, convolutions, strict=False):

@@ -7,8 +7,7 @@ on a machine without a network the file can be put there by hand.
 from __future__ import annotations
 
 import io
-import pickle
-from contextlib import redirect_stderr
+from contextlib import redirect_stderr, redirect_stdout
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -26,7 +25,7 @@ IMAGENET_WEIGHTS = {
     "resnet50": models.ResNet50_Weights.DEFAULT,
     "mobilenet_v2": models.MobileNet_V2_Weights.DEFAULT,
 }
-MOBILENET_STAGES = (0, 2, 4, 7, 14, 19)  # of its features; each stage but the last halves the resolution
+MOBILENET_STAGES = (0, 2, 4, 7, 14, 19)  # of its features; each stage halves the resolution
 
 
 class TorchvisionEncoder(nn.Module):
@@ -85,19 +84,20 @@ def imagenet_state(name: str, channels: int) -> dict[str, Tensor]:
     folder = Path(torch.hub.get_dir()) / "checkpoints"
     file = folder / Path(urlparse(weights.url).path).name
     try:
-        with redirect_stderr(io.StringIO()):  # where torch.hub announces a download, also one that then fails
+        # torch.hub announces a download, also one that then fails; which stream it takes depends on its version.
+        with redirect_stderr(io.StringIO()), redirect_stdout(io.StringIO()):
             found = weights.get_state_dict(progress=False, check_hash=True, weights_only=True)
         network = models.get_model(name, weights=None)
         network.load_state_dict(found)
-    except (RuntimeError, pickle.UnpicklingError, EOFError) as error:
-        reason = " ".join(str(error).split())[:100]
-        raise ModelError(f"{file}: does not hold the ImageNet weights of {name} ({reason}); remove it") from error
     except OSError as error:
         reason = str(getattr(error, "reason", error))
         raise ModelError(
             f"the ImageNet weights of {name} cannot be downloaded ({reason}); put {file.name} into {folder}, "
             "or set start.weights to scratch"
         ) from error
+    except Exception as error:  # an unpickler meets what is no pickle with errors of every kind
+        reason = "".join(filter(str.isprintable, " ".join(str(error).split())))[:100]
+        raise ModelError(f"{file}: does not hold the ImageNet weights of {name} ({reason}); remove it") from error
     encoder = TorchvisionEncoder(name, 3)
     own = list(encoder.state_dict())
     # The classifier comes last in both networks, and everything before it stands in the same order.

@@ -48,7 +48,7 @@ class Strength:
 
     def __post_init__(self) -> None:
         for name, value in vars(self).items():
-            if value < 0:
+            if not value >= 0:
                 raise OptionError(f"disturbance {name} must not be negative: {value}")
 
 

@@ -78,7 +78,9 @@ class Batches:
         """The batches of an epoch (counted from 0), from a step of it on."""
         order = np.array_split(self._order(number), self.steps)
         for step in range(first_step, self.steps):
-            yield self._batch(order[step], (self._seed * 100_003 + number) * 1_000_003 + step)
+            # Far below what PyTorch's generators take, since others are made of it.
+            seed = ((self._seed * 100_003 + number) * 1_000_003 + step) % 2**48
+            yield self._batch(order[step], seed)
 
     def _order(self, epoch: int) -> NDArray[np.int64]:
         rng = np.random.default_rng((self._seed, epoch))
@@ -88,12 +90,12 @@ class Batches:
         # Each class in turns, its clips in ever new orders: equally often, and none twice before all once.
         classes = rng.permutation(np.unique(self._labels))
         own = {k: np.flatnonzero(self._labels == k) for k in classes}
-        turns = -(-count // len(classes))
         drawn = []
-        for k in classes:
-            rounds = [rng.permutation(own[k]) for _ in range(-(-turns // len(own[k])))]
+        for place, k in enumerate(classes):
+            turns = count // len(classes) + (place < count % len(classes))
+            rounds = [rng.permutation(own[k]) for _ in range(max(1, -(-turns // len(own[k]))))]
             drawn.append(np.concatenate(rounds)[:turns])
-        return rng.permutation(np.concatenate(drawn)[:count])
+        return rng.permutation(np.concatenate(drawn))
 
     def _batch(self, chosen: NDArray[np.int64], seed: int) -> Batch:
         generator = torch.Generator().manual_seed(seed)

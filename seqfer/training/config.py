@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from seqfer.errors import OptionError
+from seqfer.labels import LabelSet
+from seqfer.models.classifier import Architecture
 from seqfer.models.encoders import ENCODERS
 from seqfer.models.heads import HEADS
 from seqfer.preprocess import CropGeometry, Preprocess
@@ -44,6 +46,10 @@ class ModelConfig:
         for kind, name, known in (("encoder", self.encoder, ENCODERS), ("head", self.head, HEADS)):
             if name not in known:
                 raise OptionError(f"unknown {kind} {name!r}; known: {', '.join(known)}")
+        # What these say of their own ranges, said before anything is prepared.
+        Architecture(preprocess=self.preprocess, frame_rate=self.frame_rate)
+        if self.labels:
+            LabelSet(self.labels)
 
     @property
     def preprocess(self) -> Preprocess:
@@ -57,7 +63,7 @@ class StartConfig:
 
     Attributes:
         weights: scratch; imagenet (torchvision's, downloaded once); a bundled model's name or a model's folder,
-            whose encoder is taken, and whose head too if labels and settings are the same.
+            whose encoder is taken, and whose head too if labels and sizes are the same.
         stage_rates: for each of the encoder's stages, from the input on, the share of the learning rate that it
             learns at; 0 freezes it. A list of one number counts for all stages.
     """
@@ -66,7 +72,7 @@ class StartConfig:
     stage_rates: tuple[float, ...] = (1.0,)
 
     def __post_init__(self) -> None:
-        if not self.stage_rates or min(self.stage_rates) < 0:
+        if not self.stage_rates or not all(rate >= 0 for rate in self.stage_rates):
             raise OptionError(f"start.stage_rates must be shares of the rate, not {list(self.stage_rates)}")
 
 
@@ -91,6 +97,8 @@ class DataConfig:
     def __post_init__(self) -> None:
         if not self.speed >= 1 or not self.longest_s > 0:
             raise OptionError("data.speed must be at least 1 and data.longest_s positive")
+        if not 0 < self.picture_rate < 10_000:
+            raise OptionError(f"data.picture_rate must lie in (0, 10000), not {self.picture_rate}")
 
 
 @dataclass(frozen=True)
@@ -113,7 +121,7 @@ class LossConfig:
     mixup: float = 0.0
 
     def __post_init__(self) -> None:
-        if min(self.clip, self.frame, self.mixup) < 0 or self.clip + self.frame == 0:
+        if not (self.clip >= 0 and self.frame >= 0 and self.mixup >= 0 and self.clip + self.frame > 0):
             raise OptionError("loss.clip, loss.frame and loss.mixup must not be negative, and not both losses 0")
         if not 0 <= self.label_smoothing < 1:
             raise OptionError(f"loss.label_smoothing must lie in [0, 1), not {self.label_smoothing}")
@@ -141,7 +149,7 @@ class OptimizerConfig:
     ema: float = 0.0
 
     def __post_init__(self) -> None:
-        if not self.rate > 0 or min(self.weight_decay, self.clip_norm) < 0:
+        if not (self.rate > 0 and self.weight_decay >= 0 and self.clip_norm >= 0):
             raise OptionError("optimizer.rate must be positive, weight_decay and clip_norm not negative")
         if not 0 <= self.momentum < 1 or not 0 <= self.ema < 1:
             raise OptionError("optimizer.momentum and optimizer.ema must lie in [0, 1)")
@@ -168,7 +176,7 @@ class ScheduleConfig:
     patience: int = 3
 
     def __post_init__(self) -> None:
-        if self.warmup < 0 or self.every < 1 or self.patience < 1 or not 0 < self.factor < 1:
+        if not self.warmup >= 0 or self.every < 1 or self.patience < 1 or not 0 < self.factor < 1:
             raise OptionError(
                 "schedule.warmup must not be negative, every and patience at least 1, factor in (0, 1)"
             )
@@ -212,3 +220,5 @@ class TrainConfig:
     def __post_init__(self) -> None:
         if self.epochs < 1 or self.batch_size < 1 or self.stop_after < 0:
             raise OptionError("epochs and batch_size must be at least 1, stop_after not negative")
+        if self.seed < 0:
+            raise OptionError(f"seed must not be negative: {self.seed}")

@@ -6,7 +6,7 @@ An unknown key is refused with the nearest known one, a value of the wrong type 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, fields, is_dataclass
 from pathlib import Path
 from typing import Any, get_type_hints
@@ -14,7 +14,7 @@ from typing import Any, get_type_hints
 import yaml
 from pydantic import TypeAdapter, ValidationError
 
-from seqfer.errors import OptionError
+from seqfer.errors import OptionError, SeqferError
 from seqfer.training.config import TrainConfig
 
 PACKAGE = Path(__file__).parents[1]
@@ -61,13 +61,11 @@ def read_config(path: str | Path, changes: Sequence[str] = ()) -> TrainConfig:
 def parse_config(document: dict[str, Any], source: str) -> TrainConfig:
     """Settings from plain values, every key and type checked; `source` names them in an error."""
     known = dict(_keys(TrainConfig))
-    for key, value in _entries(document, known):
+    for key, value, name in _entries(document, known):
+        if "." in name and key in known:
+            raise OptionError(f"{source}: {key!r} is a name for --set; in a file each section stands by itself")
         if key not in known:
-            close = difflib.get_close_matches(key, known, n=1, cutoff=0.5)
-            last = [name for name in known if name.rpartition(".")[2] == key.rpartition(".")[2]]
-            nearest = (last or close or [""])[0]
-            meant = f"did you mean {nearest!r}? " if nearest else ""
-            raise OptionError(f"{source}: unknown setting {key!r}; {meant}see docs/settings.md")
+            raise OptionError(f"{source}: unknown setting {key!r}; {_meant(key, known)}see docs/settings.md")
         if is_dataclass(known[key]) and not isinstance(value, dict):
             raise OptionError(f"{source}: {key} must hold settings of its own, not {value!r}")
     try:
@@ -76,13 +74,24 @@ def parse_config(document: dict[str, Any], source: str) -> TrainConfig:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"] if not isinstance(part, int))
         raise OptionError(f"{source}: {where}: {first['msg'].lower()}, not {first['input']!r}") from error
-    except OptionError as error:
+    except SeqferError as error:
         raise OptionError(f"{source}: {error}") from error
 
 
 def to_yaml(config: TrainConfig) -> str:
     """All settings, also those that were left at their defaults, as YAML that `read_config` reads."""
     return yaml.safe_dump(_lists(asdict(config)), sort_keys=False, allow_unicode=True)
+
+
+def _meant(key: str, known: Iterable[str]) -> str:
+    """What a user may have meant by an unknown key: its name in another section, or the nearest one in its own."""
+    section, _, last = key.rpartition(".")
+    siblings = {name.rpartition(".")[2]: name for name in known if name.rpartition(".")[0] == section}
+    elsewhere = [name for name in known if name.rpartition(".")[2] == last]
+    close = [siblings[name] for name in difflib.get_close_matches(last, siblings, n=1, cutoff=0.5)]
+    for name in (*elsewhere, *close):
+        return f"did you mean {name!r}? "
+    return f"known: {', '.join(siblings.values())}; " if siblings else ""
 
 
 def _set(document: dict[str, Any], change: str) -> None:
@@ -112,10 +121,10 @@ def _keys(kind: type, prefix: str = "") -> Iterator[tuple[str, Any]]:
             yield from _keys(hints[entry.name], f"{prefix}{entry.name}.")
 
 
-def _entries(document: dict[str, Any], known: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+def _entries(document: dict[str, Any], known: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any, str]]:
     for name, value in document.items():
         key = f"{prefix}{name}"
-        yield key, value
+        yield key, value, str(name)
         if isinstance(value, dict) and is_dataclass(known.get(key)):
             yield from _entries(value, known, f"{key}.")
 

@@ -90,7 +90,11 @@ def starting_model(config: TrainConfig, labels: LabelSet) -> tuple[SequenceClass
                 f"start.weights: the model {config.start.weights!r} has {name} {other}, but model.{name} is {mine}"
             )
     model.encoder.load_state_dict(given.model.encoder.state_dict())
-    same_head = (ours.head, ours.head_settings, ours.labels) == (theirs.head, theirs.head_settings, theirs.labels)
-    if same_head:
+    if (ours.head, ours.labels, _sizes(model)) == (theirs.head, theirs.labels, _sizes(given.model)):
         model.head.load_state_dict(given.model.head.state_dict())
     return model, given.sha256
+
+
+def _sizes(model: SequenceClassifier) -> dict[str, torch.Size]:
+    """The sizes of a head's weights: settings like dropout have none."""
+    return {name: value.shape for name, value in model.head.state_dict().items()}

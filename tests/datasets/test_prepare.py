@@ -139,7 +139,7 @@ def test_a_damaged_cache_is_one_line(manifest: Manifest, tmp_path: Path, damage:
 
 
 def test_killed_again_and_again_it_ends_with_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    manifest = data_set(tmp_path / "set", stills=40)
+    manifest = data_set(tmp_path / "set", stills=160)
     write_manifest(manifest, tmp_path / "m.csv")
     code = (
         "import sys, seqfer.datasets.prepare as p\n"
@@ -168,9 +168,9 @@ def test_killed_again_and_again_it_ends_with_the_same(tmp_path: Path, monkeypatc
         process.communicate()
         assert not (tmp_path / "cache" / "cache.json").exists()
         stopped_at.append(done)
-    assert 0 < stopped_at[0] < stopped_at[1] < stopped_at[2] < 22  # pieces of work, of which none is done again
+    assert 0 < stopped_at[0] < stopped_at[1] < stopped_at[2] < 82  # pieces of work, of which none is done again
     monkeypatch.setattr(module, "PICTURES_AT_ONCE", 2)
     resumed = prepare(manifest, tmp_path / "cache", WHOLE, workers=2)
     alone = prepare(manifest, tmp_path / "other", WHOLE, workers=2)
     assert contents(resumed) == contents(alone)
-    assert len(resumed) == 41
+    assert len(resumed) == 161

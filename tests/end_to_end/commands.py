@@ -11,10 +11,10 @@ from typing import TypeAlias
 Finished: TypeAlias = subprocess.CompletedProcess[str]
 
 
-def seqfer(*arguments: str | Path, cwd: Path, timeout_s: float = 240) -> Finished:
-    """The finished process of `seqfer ARGUMENTS`."""
+def seqfer(*arguments: str | Path, cwd: Path, variables: dict[str, str] | None = None) -> Finished:
+    """The finished process of `seqfer ARGUMENTS`, with some environment variables."""
     command = [sys.executable, "-m", "seqfer.cli.main", *map(str, arguments)]
-    environment = {**os.environ, "COLUMNS": "120", "NO_COLOR": "1"}
+    environment = {**os.environ, "COLUMNS": "120", "NO_COLOR": "1", **(variables or {})}
     return subprocess.run(
-        command, cwd=cwd, env=environment, capture_output=True, text=True, timeout=timeout_s, check=False
+        command, cwd=cwd, env=environment, capture_output=True, text=True, timeout=240, check=False
     )

@@ -14,7 +14,8 @@ from seqfer.datasets.prepare import prepare
 from seqfer.datasets.types import ClipRecord, Manifest
 from seqfer.errors import OptionError
 from seqfer.evaluation import predictions as module
-from seqfer.evaluation.predictions import Predictions, predict, units_of
+from seqfer.evaluation.predictions import Predictions, pooled, predict, units_of
+from seqfer.labels import LabelSet
 from seqfer.models.classifier import Architecture, SequenceClassifier
 from seqfer.models.heads import BiLSTMHead
 from seqfer.models.inference import Predictor
@@ -70,6 +71,17 @@ def test_how_clips_are_batched_does_not_matter(
     assert parted.probabilities == pytest.approx(whole.probabilities, abs=1e-4)
 
 
+def test_stills_are_read_as_clips_of_one_frame(packed: PackedClips, predictor: Predictor) -> None:
+    stills = [clip for clip in packed.clips if clip.length == 1]
+    found = predict(predictor, packed, stills)
+    for clip, frames, whole in zip(stills, found.frame_probabilities, found.probabilities, strict=True):
+        embeddings = predictor.encode(np.array(packed.frames_of(clip)))
+        by_frame, as_clip = predictor.read_clip(embeddings, np.array(clip.times_s))
+        assert frames.shape == by_frame.shape == (1, 7)
+        assert frames == pytest.approx(by_frame, abs=1e-4)
+        assert whole == pytest.approx(as_clip, abs=1e-4)
+
+
 def test_what_does_not_fit_is_refused(packed: PackedClips, predictor: Predictor) -> None:
     with pytest.raises(OptionError, match="there is no clip to evaluate"):
         predict(predictor, packed, [])
@@ -93,3 +105,26 @@ def test_fields_of_different_lengths_are_refused() -> None:
         replace(made, clip_ids=made.clip_ids[:4])
     with pytest.raises(ValueError, match="shapes do not fit"):
         replace(made, probabilities=made.probabilities[:, :2])
+
+
+def test_predictions_for_different_clips_are_counted_together() -> None:
+    parts = [predictions(count=5, seed=1), predictions(count=3, seed=2), predictions(count=1, seed=3)]
+    whole = pooled(parts)
+    assert (len(whole), whole.labels) == (9, parts[0].labels)
+    assert (whole.matrix() == sum(part.matrix() for part in parts)).all()
+    first = 0
+    for part in parts:
+        own = slice(first, first + len(part))
+        first += len(part)
+        for name in ("clip_ids", "subject_ids", "frame_times_s"):
+            assert getattr(whole, name)[own] == getattr(part, name)
+        assert (whole.truth[own] == part.truth).all()
+        assert (whole.probabilities[own] == part.probabilities).all()
+        for rows, wanted in zip(whole.frame_probabilities[own], part.frame_probabilities, strict=True):
+            assert (rows == wanted).all()
+
+
+def test_predictions_of_different_labels_are_not_counted_together() -> None:
+    others = LabelSet(("angry", "sad", "happy"))  # the same ones in another order
+    with pytest.raises(OptionError, match="predictions of different label sets cannot be counted together"):
+        pooled([predictions(count=5), predictions(count=5, labels=others)])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 
@@ -29,6 +31,26 @@ def test_every_weight_learns(name: str) -> None:
     assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in encoder.parameters())
 
 
+@pytest.mark.parametrize(
+    ("name", "settings"),
+    [*((name, {}) for name in ENCODERS), ("compact", {"stem_layers": 2, "widths": (8, 16), "blocks": (2, 3)})],
+)
+def test_stages_are_the_parts_of_an_encoder_in_order(name: str, settings: dict[str, Any]) -> None:
+    torch.manual_seed(0)
+    encoder = build_encoder(name, 1, settings).eval()
+    stages = encoder.stages()  # type: ignore[operator]
+    for kind in ("parameters", "buffers"):
+        in_stages = [id(tensor) for stage in stages for tensor in getattr(stage, kind)()]
+        assert in_stages == [id(tensor) for tensor in getattr(encoder, kind)()]
+    assert all(list(stage.parameters()) for stage in stages)
+    images = torch.randn(2, 1, 48, 48)
+    with torch.inference_mode():
+        maps = images
+        for stage in stages:
+            maps = stage(maps)
+        torch.testing.assert_close(maps.mean((2, 3)), encoder(images))
+
+
 def test_unknown_names_and_settings_are_refused() -> None:
     with pytest.raises(ModelError, match="unknown encoder 'vgg19'; known: compact"):
         build_encoder("vgg19", 1, {})
@@ -36,3 +58,11 @@ def test_unknown_names_and_settings_are_refused() -> None:
         build_encoder("compact", 1, {"depth": 3})
     with pytest.raises(ModelError, match="equal length"):
         build_encoder("compact", 1, {"widths": (32, 64), "blocks": (1,)})
+    with pytest.raises(ModelError, match=r"widths and convolutions must have equal length: \(8, 16\), \(2,\)"):
+        build_encoder("vgg", 1, {"widths": (8, 16), "convolutions": (2,)})
+
+
+@pytest.mark.parametrize(("name", "counts"), [("vgg", "convolutions"), ("compact", "blocks")])
+def test_a_stage_without_layers_is_refused(name: str, counts: str) -> None:
+    with pytest.raises(ModelError, match=counts):
+        build_encoder(name, 1, {"widths": (8, 16), counts: (0, 1)})

@@ -8,7 +8,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from seqfer.errors import OptionError
-from seqfer.training.augmentation import DRAWN, Disturbance, Strength, disturb, draw, still_noise, wander
+from seqfer.training.augmentation import (
+    DRAWN,
+    Disturbance,
+    Strength,
+    disturb,
+    draw,
+    repeated,
+    still_noise,
+    wander,
+)
 
 NONE = Strength(**dict.fromkeys((field.name for field in fields(Strength)), 0.0))
 
@@ -107,6 +116,20 @@ def test_wandering_does_not_depend_on_the_frame_rate() -> None:
     assert (slow[:, 1:] - slow[:, :-1]).abs().mean() == pytest.approx(
         float((fast[:, 1:] - fast[:, :-1]).abs().mean()), rel=0.05
     )
+
+
+def test_all_frames_of_a_clip_are_disturbed_alike() -> None:
+    generator = torch.Generator().manual_seed(0)
+    lengths = torch.tensor([3, 1, 2])
+    drawn = draw(Strength(noise=0.0), still_noise(3, generator))
+    frames = repeated(drawn, lengths, torch.device("cpu"))
+    assert len(frames) == 6
+    for name, values in vars(frames).items():
+        assert values.tolist() == getattr(drawn, name)[[0, 0, 0, 1, 2, 2]].tolist(), name
+    images = disturb(pictures(6), frames, generator)
+    for clip in (images[:3], images[4:]):
+        assert torch.allclose(clip, clip[:1].expand_as(clip), atol=1e-6)
+    assert not torch.allclose(images[0], images[3], atol=0.05)
 
 
 def test_negative_strength_is_refused() -> None:

@@ -1,0 +1,150 @@
+"""What a step minimises, against PyTorch's own cross-entropy of clips and frames without padding."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from seqfer.models.heads import SequenceOutput
+from seqfer.training.config import LossConfig
+from seqfer.training.objective import Mix, balanced_weights, draw_mix, losses, mix_frames
+
+LENGTHS = torch.tensor([4, 1, 2])
+LABELS = torch.tensor([2, 0, 1])
+WEIGHTS = torch.tensor([0.5, 2.0, 1.5])
+EVEN = torch.ones(3)
+
+
+def output(padding: float = 0.0) -> SequenceOutput:
+    """Logits of three clips; `padding` stands behind their ends."""
+    generator = torch.Generator().manual_seed(0)
+    frames = torch.randn(3, 4, 3, generator=generator)
+    for clip, length in enumerate(LENGTHS):
+        frames[clip, length:] = padding
+    return SequenceOutput(frames, torch.randn(3, 3, generator=generator), torch.zeros(3, 4))
+
+
+def own_frames(values: Tensor) -> Tensor:
+    """The frames of all clips one after the other."""
+    return torch.cat([clip[:length] for clip, length in zip(values, LENGTHS, strict=True)])
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.2])
+@pytest.mark.parametrize("weights", [EVEN, WEIGHTS], ids=["even", "weighted"])
+def test_losses_are_cross_entropies_of_clips_and_frames(weights: Tensor, smoothing: float) -> None:
+    made = output()
+    sums, divisors = losses(made, LENGTHS, LABELS, None, LossConfig(label_smoothing=smoothing), weights)
+    truth = LABELS.repeat_interleave(LENGTHS)
+    expected = (
+        F.cross_entropy(made.clip_logits, LABELS, weights, label_smoothing=smoothing),
+        F.cross_entropy(own_frames(made.frame_logits), truth, weights, label_smoothing=smoothing),
+    )
+    torch.testing.assert_close(sums / divisors, torch.stack(expected))
+    torch.testing.assert_close(divisors, torch.stack([weights[LABELS].sum(), weights[truth].sum()]))
+
+
+def test_parts_of_a_batch_add_up_to_the_whole() -> None:
+    made, loss = output(), LossConfig(label_smoothing=0.1)
+    whole = losses(made, LENGTHS, LABELS, None, loss, WEIGHTS)
+    parts = []
+    for part in (slice(0, 1), slice(1, 3)):
+        longest = int(LENGTHS[part].max())
+        own = SequenceOutput(
+            made.frame_logits[part, :longest], made.clip_logits[part], made.attention[part, :longest]
+        )
+        parts.append(losses(own, LENGTHS[part], LABELS[part], None, loss, WEIGHTS))
+    for index in range(2):
+        torch.testing.assert_close(parts[0][index] + parts[1][index], whole[index])
+
+
+def test_what_stands_behind_a_clips_end_has_no_influence() -> None:
+    found = []
+    for padding in (0.0, 1e4, float("nan")):
+        made = output(padding)
+        made.frame_logits.requires_grad_()
+        sums, divisors = losses(made, LENGTHS, LABELS, None, LossConfig(), WEIGHTS)
+        gradient = torch.autograd.grad(sums.sum(), made.frame_logits)[0]
+        found.append((sums.detach(), divisors, gradient))
+    for other in found[1:]:
+        assert all(torch.equal(a, b) for a, b in zip(found[0], other, strict=True))
+    for clip, length in enumerate(LENGTHS):
+        assert (found[0][2][clip, length:] == 0).all()
+
+
+def test_a_mixed_clip_is_to_show_both_labels() -> None:
+    made, mix = output(), Mix(0.7, torch.tensor([1, 2, 0]))
+    sums, divisors = losses(made, LENGTHS, LABELS, mix, LossConfig(frame=1.0), EVEN)
+    both = 0.7 * F.one_hot(LABELS, 3) + 0.3 * F.one_hot(LABELS[mix.partner], 3)
+    expected = (
+        F.cross_entropy(made.clip_logits, both),
+        F.cross_entropy(own_frames(made.frame_logits), both.repeat_interleave(LENGTHS, 0)),
+    )
+    torch.testing.assert_close(sums / divisors, torch.stack(expected))
+    torch.testing.assert_close(divisors, torch.tensor([3.0, 7.0]))
+
+
+def test_the_weights_of_both_labels_of_a_mixed_clip_count() -> None:
+    made, mix = output(), Mix(0.7, torch.tensor([1, 2, 0]))
+    sums, divisors = losses(made, LENGTHS, LABELS, mix, LossConfig(), WEIGHTS)
+    own, other = WEIGHTS[LABELS], WEIGHTS[LABELS[mix.partner]]
+    assert divisors[0] == pytest.approx(float((0.7 * own + 0.3 * other).sum()))
+    parts = [F.cross_entropy(made.clip_logits, truth, reduction="none") for truth in (LABELS, LABELS[mix.partner])]
+    assert sums[0] == pytest.approx(float((0.7 * own * parts[0] + 0.3 * other * parts[1]).sum()))
+
+
+def test_a_mixture_with_nothing_of_the_other_changes_nothing() -> None:
+    mix = Mix(1.0, torch.tensor([1, 2, 0]))
+    frames = torch.randn(7, 1, 2, 2)
+    assert torch.equal(mix_frames(frames, LENGTHS, mix), frames)
+    for mixed, plain in zip(
+        losses(output(), LENGTHS, LABELS, mix, LossConfig(label_smoothing=0.1), WEIGHTS),
+        losses(output(), LENGTHS, LABELS, None, LossConfig(label_smoothing=0.1), WEIGHTS),
+        strict=True,
+    ):
+        torch.testing.assert_close(mixed, plain)
+
+
+@pytest.mark.parametrize(
+    ("lengths", "partner", "seen"),
+    [
+        ([2, 2], [1, 0], [2, 3, 0, 1]),
+        ([2, 2], [0, 1], [0, 1, 2, 3]),
+        ([4, 2], [1, 0], [4, 4, 5, 5, 1, 3]),  # a shorter one is stretched, of a longer one the middles are taken
+        ([3, 1], [1, 0], [3, 3, 3, 1]),
+        ([3, 2], [1, 0], [3, 4, 4, 0, 2]),
+        ([1, 3, 2], [1, 2, 0], [2, 4, 5, 5, 0, 0]),
+    ],
+)
+def test_clips_of_different_length_are_mixed_from_end_to_end(
+    lengths: list[int], partner: list[int], seen: list[int]
+) -> None:
+    frames = torch.arange(sum(lengths)).float()
+    mixed = mix_frames(frames, torch.tensor(lengths), Mix(0.75, torch.tensor(partner)))
+    torch.testing.assert_close(mixed, 0.75 * frames + 0.25 * torch.tensor(seen).float())
+
+
+def test_mixtures_are_drawn_by_the_seed() -> None:
+    assert draw_mix(5, 0.0, seed=1) is None
+    drawn = [draw_mix(5, 0.4, seed) for seed in range(200)]
+    again = draw_mix(5, 0.4, seed=7)
+    assert again is not None
+    assert drawn[7] is not None
+    assert again.share == drawn[7].share
+    assert again.partner.equal(drawn[7].partner)
+    shares = [mix.share for mix in drawn if mix is not None]
+    assert all(0 <= share <= 1 for share in shares)
+    assert np.mean(shares) == pytest.approx(0.5, abs=0.1)
+    assert np.var(shares) == pytest.approx(1 / (4 * (2 * 0.4 + 1)), rel=0.15)  # that of Beta(0.4, 0.4)
+    assert all(sorted(mix.partner.tolist()) == list(range(5)) for mix in drawn if mix is not None)
+
+
+@pytest.mark.parametrize("counts", [(5, 5, 5), (8, 2, 1), (9, 0, 3)])
+def test_balanced_weights_let_every_class_count_as_much(counts: tuple[int, ...]) -> None:
+    labels = np.repeat(np.arange(3), counts)
+    weights = balanced_weights(labels, 3)
+    counted = [float(weights[k]) * count for k, count in enumerate(counts) if count]
+    assert counted == pytest.approx([len(labels) / len(counted)] * len(counted))
+    assert weights.isfinite().all()

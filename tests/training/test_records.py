@@ -1,0 +1,66 @@
+"""A run's records: one line of figures for each epoch, and a picture of them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from seqfer.training.records import CURVES, METRICS, plot_curves, write_records
+
+
+def history(epochs: int, best: int = 1) -> list[dict[str, Any]]:
+    """Entries as the loop makes them; the epochs up to `best` get better and better."""
+    return [
+        {
+            "epoch": epoch,
+            "step": 6 * epoch,
+            "loss": 2 / epoch,
+            "rate": 0.001,
+            "validation": {"clips": 24, "accuracy": 0.1 * epoch, "uar": 0.3, "macro_f1": 0.2, "log_loss": 1.5},
+            "best": epoch <= best,
+            "seconds": 0.25,
+        }
+        for epoch in range(1, epochs + 1)
+    ]
+
+
+@pytest.mark.parametrize("epochs", [1, 7])
+def test_figures_and_curves_of_all_epochs_are_written(epochs: int, tmp_path: Path) -> None:
+    made = history(epochs)
+    write_records(tmp_path, made)
+    assert [json.loads(line) for line in (tmp_path / METRICS).read_text().splitlines()] == made
+    with Image.open(tmp_path / CURVES) as picture:
+        assert picture.format == "PNG"
+        assert len(picture.convert("RGB").getcolors(1 << 20) or []) > 20
+        assert min(picture.size) > 400
+
+
+def test_later_epochs_replace_what_was_written_of_them(tmp_path: Path) -> None:
+    for epochs in (5, 2, 3):  # a run that was stopped goes on from an earlier epoch
+        write_records(tmp_path, history(epochs))
+        lines = (tmp_path / METRICS).read_text().splitlines()
+        assert [json.loads(line)["epoch"] for line in lines] == list(range(1, epochs + 1))
+    assert not [path for path in tmp_path.iterdir() if "partial" in path.name]
+
+
+def test_curves_are_left_when_they_are_not_wanted(tmp_path: Path) -> None:
+    write_records(tmp_path, history(2), draw=False)
+    assert not (tmp_path / CURVES).exists()
+    write_records(tmp_path, history(2))
+    drawn = (tmp_path / CURVES).read_bytes()
+    write_records(tmp_path, history(3), draw=False)
+    assert (tmp_path / CURVES).read_bytes() == drawn
+    assert len((tmp_path / METRICS).read_text().splitlines()) == 3
+
+
+def test_curves_show_every_figure_and_the_epoch_that_was_chosen() -> None:
+    upper, middle, lower = plot_curves(history(7, best=4)).axes
+    assert [list(line.get_xdata()) for line in upper.lines] == [list(range(1, 8))] * 2
+    assert list(upper.lines[0].get_ydata()) == pytest.approx([2 / epoch for epoch in range(1, 8)])
+    assert list(middle.lines[0].get_ydata()) == pytest.approx([10 * epoch for epoch in range(1, 8)])
+    assert "chosen: epoch 4" in [text.get_text() for text in middle.get_legend().get_texts()]
+    assert len(lower.lines) == 1
