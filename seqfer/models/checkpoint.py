@@ -87,7 +87,7 @@ def load_checkpoint(folder: str | Path, name: str | None = None) -> Checkpoint:
 
     Args:
         folder: holds `model.safetensors` and `model.json`.
-        name: how to call the model; the folder's name if not given.
+        name: how to call the model; the folder's name if not given, with the run's for `best` and `last` of a run.
 
     Raises:
         ModelError: a file is missing, malformed, or does not fit the other.
@@ -118,7 +118,7 @@ def load_checkpoint(folder: str | Path, name: str | None = None) -> Checkpoint:
         raise ModelError(f"{folder / WEIGHTS}: does not fit {DESCRIPTION}: {first_line}") from error
     model.eval()
     provenance = _validated(Provenance, {key: document.get(key) for key in ("training", "metrics")}, description)
-    return Checkpoint(name or folder.resolve().name, model, sha256, provenance)
+    return Checkpoint(name or _name_of(folder.resolve()), model, sha256, provenance)
 
 
 def read_description(folder: Path) -> dict[str, Any]:
@@ -137,6 +137,10 @@ def read_description(folder: Path) -> dict[str, Any]:
     if not isinstance(document, dict) or document.get("format") != FORMAT:
         raise ModelError(f"{path}: is not a model description of format {FORMAT}")
     return document
+
+
+def _name_of(folder: Path) -> str:
+    return f"{folder.parent.name}/{folder.name}" if folder.name in ("best", "last") else folder.name
 
 
 def _architecture(document: dict[str, Any], path: Path) -> Architecture:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -44,6 +45,8 @@ def test_a_model_comes_back_as_it_was(folder: Path) -> None:
     original = SequenceClassifier(SMALL).eval()
     loaded = load_checkpoint(folder)
     assert loaded.name == "mine"
+    shutil.copytree(folder, folder.parent / "run" / "best")
+    assert load_checkpoint(folder.parent / "run" / "best").name == "run/best"
     assert loaded.model.architecture == SMALL
     assert loaded.provenance.metrics == {"PublicTest": {"accuracy": 0.5}}
     clips, lengths = torch.randn(2, 3, 3, 32, 32), torch.tensor([3, 2])
