@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from seqfer.cli.console import remark_line, say
-from seqfer.cli.reading import Cache, Data, Device, Faces, PictureRate, read_split
+from seqfer.cli.reading import Cache, Data, Device, OwnFaces, OwnPictureRate, read_split
 
 
 def calibrate(
@@ -19,9 +19,9 @@ def calibrate(
         Path | None,
         typer.Option("--output", "-o", help="Folder for the result. Default: MODEL itself.", show_default=False),
     ] = None,
-    faces: Faces = "mediapipe",
+    faces: OwnFaces = None,
     cache: Cache = None,
-    picture_rate: PictureRate = 25.0,
+    picture_rate: OwnPictureRate = None,
     device: Device = "auto",
 ) -> None:
     """Fit one temperature on the validation split and store it in the model.
@@ -36,7 +36,9 @@ def calibrate(
 
     checkpoint = load_checkpoint(model)
     predictor = Predictor(checkpoint.model, choose_device(device), "float32")
-    predictions, _, _ = read_split(predictor, data, "validation", faces, cache, picture_rate)
+    predictions, _, _ = read_split(
+        predictor, checkpoint.provenance.training, data, "validation", faces, cache, picture_rate
+    )
     before, truth = predictions.probabilities, predictions.truth
     temperature = fit_temperature(before, truth)
     after = soften(before, temperature)

@@ -32,19 +32,22 @@ def crossval(
     OUT gets a run for each fold and `evaluation`, in which the clips of all folds are counted together.
     """
     from seqfer import __version__
+    from seqfer.datasets.manifest import read_manifest
     from seqfer.evaluation.predictions import pooled, predict
     from seqfer.evaluation.report import OWN_FILES, evaluate, write_evaluation
     from seqfer.files import output_folder, sha256_of
     from seqfer.models.checkpoint import load_checkpoint
     from seqfer.models.inference import Predictor, choose_device
     from seqfer.training.config_file import read_config
-    from seqfer.training.crossval import folds_of, parts_of_fold
+    from seqfer.training.crossval import check_folds, parts_of_fold
     from seqfer.training.loop import BEST, Trainer
     from seqfer.training.run import check_folder, describe, open_data
 
     settings = read_config(config, set_ or ())
     own = choose_device(device)
-    check_folder(output, resume)
+    check_folder(output, resume, folds=True)
+    # What cannot go well is said before hours are spent.
+    check_folds(settings, read_manifest(data).records)
     with progress("preparing", "clips") as advance:
         packed, manifest = open_data(settings, data, cache, progress=advance)
     for clip_id, why in packed.left_out.items():
@@ -52,7 +55,8 @@ def crossval(
     found: list[Predictions] = []
     models: list[str] = []
     record = describe(data, manifest, packed)
-    for fold in folds_of(packed.clips):
+    folds = check_folds(settings, packed.clips)
+    for fold in folds:
         run = output / f"fold-{fold}"
         train, validation, test = parts_of_fold(packed.clips, fold)
         trainer = Trainer(settings, packed, train, validation, run, own, data={**record, "fold": fold})
@@ -72,15 +76,15 @@ def crossval(
     evaluation = evaluate(pooled(found), origin, manifest.leaky)
     with output_folder(output / "evaluation", True, OWN_FILES) as folder:
         write_evaluation(evaluation, folder, frames)
-    _say_folds(found)
+    _say_folds(folds, found)
     say_figures(evaluation, output / "evaluation")
 
 
-def _say_folds(found: list[Predictions]) -> None:
+def _say_folds(folds: list[int], found: list[Predictions]) -> None:
     from seqfer.evaluation.metrics import metrics
 
     table = plain_table("fold", "clips", "accuracy", "UAR")
-    for number, predictions in enumerate(found):
+    for number, predictions in zip(folds, found, strict=True):
         figures = metrics(predictions.matrix())
         table.add_row(
             str(number), str(figures.count), f"{100 * figures.accuracy:.1f} %", f"{100 * figures.uar:.1f} %"

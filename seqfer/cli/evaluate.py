@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from seqfer.cli.measuring import say_figures
-from seqfer.cli.reading import Cache, Data, Device, Faces, PictureRate, read_split
+from seqfer.cli.reading import Cache, Data, Device, OwnFaces, OwnPictureRate, read_split
 
 if TYPE_CHECKING:
     from seqfer.datasets.packed import PackedClips
@@ -27,9 +27,9 @@ def evaluate(
     split: Annotated[
         str, typer.Option(help="train, validation or test; all for a manifest without splits.")
     ] = "test",
-    faces: Faces = "mediapipe",
+    faces: OwnFaces = None,
     cache: Cache = None,
-    picture_rate: PictureRate = 25.0,
+    picture_rate: OwnPictureRate = None,
     frames: Annotated[bool, typer.Option("--frames", help="Write each frame's probabilities too.")] = False,
     mistakes: Annotated[
         int, typer.Option(metavar="N", min=0, help="Write a sheet of faces: the N most confident mistakes.")
@@ -52,13 +52,15 @@ def evaluate(
     check_output(output, overwrite)
     checkpoint = load_model(model)
     predictor = Predictor(checkpoint.model, choose_device(device))
-    predictions, packed, manifest = read_split(predictor, data, split, faces, cache, picture_rate)
+    predictions, packed, manifest = read_split(
+        predictor, checkpoint.provenance.training, data, split, faces, cache, picture_rate
+    )
     origin = {
         "model": {"name": checkpoint.name, "sha256": checkpoint.sha256},
         "data": data.name,
         "data_sha256": sha256_of(data),
         "split": split,
-        "faces": faces,
+        "faces": packed.faces,
         "precision": str(predictor.dtype).removeprefix("torch."),
         "left_out": len(packed.left_out),
         "version": __version__,

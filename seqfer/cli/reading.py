@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -19,6 +19,21 @@ if TYPE_CHECKING:
 SPLITS = ("train", "validation", "test", "all")
 
 Data = Annotated[Path, typer.Option(metavar="MANIFEST", help="A CSV file of `seqfer manifest`.")]
+OwnFaces = Annotated[
+    str | None,
+    typer.Option(
+        help="mediapipe, haar or none, as for `seqfer prepare`. Default: as in training, or mediapipe.",
+        show_default=False,
+    ),
+]
+OwnPictureRate = Annotated[
+    float | None,
+    typer.Option(
+        metavar="FPS",
+        help="Pictures per second of clips that are made of pictures. Default: as in training, or 25.",
+        show_default=False,
+    ),
+]
 Faces = Annotated[
     str, typer.Option(help="mediapipe or haar; none for pictures that show a face alone, taken whole.")
 ]
@@ -33,23 +48,35 @@ Device = Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")]
 
 
 def read_split(
-    predictor: Predictor, data: Path, split: str, faces: str, cache: Path | None, picture_rate: float
+    predictor: Predictor,
+    training: dict[str, Any],
+    data: Path,
+    split: str,
+    faces: str | None,
+    cache: Path | None,
+    picture_rate: float | None,
 ) -> tuple[Predictions, PackedClips, Manifest]:
     """A model's predictions for a split, the cache that holds its clips, and the manifest.
 
     Args:
         predictor: the model.
+        training: the model's record of how it was trained.
         data: the manifest's file.
         split: of `SPLITS`.
-        faces: how crops are made, of `seqfer.datasets.crops.FACES`.
+        faces: how crops are made, of `seqfer.datasets.crops.FACES`; as in the model's training if not given.
         cache: folder of the crops; one beside the manifest if not given.
-        picture_rate: pictures per second of clips that are made of pictures.
+        picture_rate: pictures per second of clips that are made of pictures; as in training if not given.
     """
-    from seqfer.datasets.opening import open_clips
+    from seqfer.datasets.opening import PICTURE_RATE, open_clips
     from seqfer.evaluation.predictions import predict
 
     if split not in SPLITS:
         raise OptionError(f"unknown split {split!r}; known: {', '.join(SPLITS)}")
+    own = training.get("config", {}).get("data", {})
+    if faces is None and own.get("faces") == "none":
+        remark_line("pictures are taken whole, as in the model's training; --faces mediapipe finds faces in them")
+    faces = faces or own.get("faces", "mediapipe")
+    picture_rate = picture_rate or own.get("picture_rate", PICTURE_RATE)
     with progress("preparing", "clips") as advance:
         packed, manifest = open_clips(data, predictor.architecture.preprocess, faces, cache, picture_rate, advance)
     for clip_id, why in packed.left_out.items():

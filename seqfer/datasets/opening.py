@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from seqfer.datasets.manifest import read_manifest
-from seqfer.datasets.packed import DESCRIPTION, PackedClips, read_packed
+from seqfer.datasets.packed import DESCRIPTION, PackedClips, origin_of, read_packed
 from seqfer.datasets.types import Manifest
 from seqfer.errors import DatasetError
 from seqfer.preprocess import Preprocess
@@ -43,7 +43,14 @@ def open_clips(
     data = Path(data)
     manifest = read_manifest(data)
     if cache is not None and (Path(cache) / DESCRIPTION).is_file():
-        return _fitted(read_packed(cache), Path(cache), manifest, data, preprocess), manifest
+        packed = read_packed(cache)
+        have, want = (packed.faces, packed.picture_rate), (faces, picture_rate)
+        if have != want:
+            said = "faces {} and {:g} pictures per second"
+            raise DatasetError(
+                cache, f"was made with {said.format(*have)}, not {said.format(*want)}; choose another cache"
+            )
+        return _fitted(packed, Path(cache), manifest, data, preprocess), manifest
     from seqfer.datasets.crops import CropSettings
     from seqfer.datasets.prepare import prepare
 
@@ -71,6 +78,10 @@ def _fitted(
         if record.clip_id not in known:
             raise DatasetError(
                 folder, f"does not match {data.name}: clip {record.clip_id!r} is not in it; {remedy}"
+            )
+        if known[record.clip_id].origin != origin_of(record):
+            raise DatasetError(
+                folder, f"does not match {data.name}: clip {record.clip_id!r} comes from elsewhere; {remedy}"
             )
         clips.append(
             replace(

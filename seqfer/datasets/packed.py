@@ -6,6 +6,7 @@ from and how, and which clips are missing). `cache.json` is written last: a fold
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -21,7 +22,7 @@ from seqfer.files import sha256_of, write_whole
 from seqfer.preprocess import CropGeometry, Preprocess
 
 FRAMES, INDEX, DESCRIPTION = "frames.npy", "index.parquet", "cache.json"
-FORMAT = 2
+FORMAT = 3
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,7 @@ class PackedClip:
         length: number of its frames, at least 1.
         label, subject_id, split, fold: as in the manifest.
         times_s: of its frames, in seconds from its first one.
+        origin: digest of where the clip comes from: its file's name and the part of it, wherever the file lies.
     """
 
     clip_id: str
@@ -44,6 +46,7 @@ class PackedClip:
     split: str
     fold: int | None
     times_s: tuple[float, ...]
+    origin: str = ""
 
 
 @dataclass(frozen=True)
@@ -57,6 +60,8 @@ class PackedClips:
         left_out: clips that could not be prepared, with the reason.
         source: digest of the manifest's clips, the files and the settings that the cache was made from.
         frames_sha256: of the file of frames: what a model was trained on, whatever the files were called.
+        faces: how faces were found, of `seqfer.datasets.crops.FACES`.
+        picture_rate: pictures per second of clips that are made of pictures.
     """
 
     frames: NDArray[np.uint8]
@@ -65,6 +70,8 @@ class PackedClips:
     left_out: dict[str, str]
     source: str
     frames_sha256: str
+    faces: str = "none"
+    picture_rate: float = 25.0
 
     def __len__(self) -> int:
         return len(self.clips)
@@ -83,6 +90,8 @@ def write_packed(
     prepared: Sequence[tuple[Path, int, tuple[float, ...]] | str],
     preprocess: Preprocess,
     source: str,
+    faces: str,
+    picture_rate: float,
 ) -> None:
     """Put prepared clips together to a cache.
 
@@ -93,6 +102,8 @@ def write_packed(
             their times; or why it could not be prepared.
         preprocess: of the crops.
         source: digest of what the cache is made from.
+        faces: how faces were found.
+        picture_rate: pictures per second of clips that are made of pictures.
     """
     import pandas as pd
 
@@ -106,17 +117,18 @@ def write_packed(
             continue
         times = found[2]
         identity = (record.clip_id, total, len(times), record.label, record.subject_id, record.split, record.fold)
-        clips.append(PackedClip(*identity, times))
+        clips.append(PackedClip(*identity, times, origin_of(record)))
         total += len(times)
     shape = (total, preprocess.size, preprocess.size, preprocess.channels)
     with write_whole(folder / FRAMES) as place:
-        frames = np.lib.format.open_memmap(place, "w+", np.uint8, shape)  # type: ignore[no-untyped-call]
-        done = [found for found in prepared if not isinstance(found, str)]
-        for clip, (path, start, _) in zip(clips, done, strict=True):
-            part = np.load(path, mmap_mode="r")
-            frames[clip.start : clip.start + clip.length] = part[start : start + clip.length]
-        frames.flush()
-        del frames
+        # Written from front to back: a memory map on a full disk ends the process instead of raising an error.
+        with place.open("wb") as file:
+            header = {"descr": "|u1", "fortran_order": False, "shape": shape}
+            np.lib.format.write_array_header_1_0(file, header)  # type: ignore[no-untyped-call]
+            done = [found for found in prepared if not isinstance(found, str)]
+            for path, start, times in done:
+                part = np.load(path, mmap_mode="r")
+                file.write(part[start : start + len(times)].tobytes())
         digest = sha256_of(place)
     with write_whole(folder / INDEX) as place:
         table = pd.DataFrame([asdict(clip) for clip in clips], columns=list(PackedClip.__dataclass_fields__))
@@ -125,6 +137,8 @@ def write_packed(
         "format": FORMAT,
         "source": source,
         "frames_sha256": digest,
+        "faces": faces,
+        "picture_rate": picture_rate,
         "preprocess": asdict(preprocess),
         "left_out": left_out,
     }
@@ -149,14 +163,20 @@ def read_packed(folder: str | Path) -> PackedClips:
         clips = tuple(_clip(row) for row in read_table(folder / INDEX).to_pylist())
         geometry = CropGeometry(**document["preprocess"].pop("geometry"))
         preprocess = Preprocess(**document["preprocess"], geometry=geometry)
-        left_out, source, digest = document["left_out"], document["source"], document["frames_sha256"]
+        facts = [document[key] for key in ("left_out", "source", "frames_sha256", "faces", "picture_rate")]
     except FileNotFoundError as error:
         raise DatasetError(folder, "is no prepared cache; run `seqfer prepare`") from error
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise DatasetError(folder, f"is damaged ({error}); prepare it again") from error
     if len(frames) != sum(clip.length for clip in clips):
         raise DatasetError(folder, f"is damaged ({FRAMES} and {INDEX} do not fit); prepare it again")
-    return PackedClips(frames, clips, preprocess, left_out, source, digest)
+    return PackedClips(frames, clips, preprocess, *facts)
+
+
+def origin_of(record: ClipRecord) -> str:
+    """Names a clip's file and the part of it that it is, the same on every machine."""
+    parts = (record.path.name, record.start_s, record.end_s, record.frames)
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
 
 
 def _clip(row: dict[str, Any]) -> PackedClip:

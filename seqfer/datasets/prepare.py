@@ -11,6 +11,7 @@ import json
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict, dataclass
 from multiprocessing import get_context
 from pathlib import Path
@@ -81,8 +82,15 @@ def prepare(
         prepared = [entry for piece in pieces for entry in _entries(piece, folder / PARTS)]
         if all(isinstance(entry, str) for entry in prepared):
             raise DatasetError(manifest.records[0].path, f"as all clips, cannot be prepared: {prepared[0]}")
-        write_packed(folder, manifest.records, prepared, settings.preprocess, source)
+        facts = (settings.preprocess, source, settings.faces, settings.picture_rate)
+        write_packed(folder, manifest.records, prepared, *facts)
         shutil.rmtree(folder / PARTS)
+    except BrokenProcessPool as error:
+        raise DatasetError(
+            folder,
+            "a process that prepared clips has ended (out of memory, or, in a script of your own, no "
+            "`if __name__ == '__main__':` around its code)",
+        ) from error
     except OSError as error:
         raise OutputError(folder, f"cannot be written ({error.strerror or error})") from error
     return read_packed(folder)

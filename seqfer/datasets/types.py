@@ -102,11 +102,20 @@ class Manifest:
 
 def shared_subjects(records: Iterable[ClipRecord]) -> dict[str, tuple[str, ...]]:
     """Known subjects that are in more than one split or fold, each with the parts that it is in."""
-    parts: dict[str, set[str]] = defaultdict(set)
+    splits: dict[str, set[str]] = defaultdict(set)
+    folds: dict[str, set[str]] = defaultdict(set)
     for record in records:
-        if record.subject_id and record.part:
-            parts[record.subject_id].add(record.part)
-    return {subject: tuple(sorted(found)) for subject, found in sorted(parts.items()) if len(found) > 1}
+        if record.subject_id and record.split:
+            splits[record.subject_id].add(record.split)
+        if record.subject_id and record.fold is not None:
+            folds[record.subject_id].add(f"fold {record.fold}")
+    shared = {
+        subject: tuple(sorted(found))
+        for parts in (folds, splits)
+        for subject, found in parts.items()
+        if len(found) > 1
+    }
+    return dict(sorted(shared.items()))
 
 
 def usual_order(labels: Iterable[str]) -> tuple[str, ...]:

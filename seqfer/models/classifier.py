@@ -26,6 +26,7 @@ class Architecture:
         labels: the expressions, in the order of the logits.
         preprocess: from face crop to network input.
         frame_rate: frames per second at which the head reads a clip.
+        window_s: how much of a clip the head sees at once, as long as the longest clips that it learns from.
     """
 
     __pydantic_config__ = {"extra": "forbid"}  # noqa: RUF012 - checkpoints with other keys are refused
@@ -37,10 +38,13 @@ class Architecture:
     labels: LabelSet = FER7
     preprocess: Preprocess = field(default_factory=Preprocess)
     frame_rate: float = 25.0
+    window_s: float = 4.0
 
     def __post_init__(self) -> None:
         if not 1 <= self.frame_rate <= 1000:
             raise ModelError(f"the head's frame rate must lie in [1, 1000] per second, not {self.frame_rate}")
+        if not 0 < self.window_s <= 3600:
+            raise ModelError(f"the head's window must lie in (0, 3600] seconds, not {self.window_s}")
 
 
 class SequenceClassifier(nn.Module):

@@ -7,7 +7,8 @@ its parts from the input on, which hold all of its weights.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import inspect
+from collections.abc import Callable, Sequence
 from itertools import accumulate, pairwise
 from typing import Any
 
@@ -50,6 +51,8 @@ class CompactEncoder(nn.Module):
             raise ModelError(f"widths and blocks must have equal length: {widths}, {blocks}")
         if min(blocks, default=1) < 1:
             raise ModelError(f"blocks must be at least 1 in each stage: {blocks}")
+        if min(stem_width, stem_layers) < 1:
+            raise ModelError(f"stem_width and stem_layers must be at least 1: {stem_width}, {stem_layers}")
         self.embedding_dim = widths[-1]
         self._ends = tuple(accumulate((0, 2 * stem_layers, *blocks)))
         layers: list[nn.Module] = []
@@ -174,6 +177,23 @@ ENCODERS: dict[str, Callable[..., nn.Module]] = {
 }
 
 
+def check_names(
+    what: str, maker: Callable[..., nn.Module], settings: dict[str, Any], given: Sequence[str]
+) -> None:
+    """Raise ModelError if a layer's settings have a name that it does not know.
+
+    Args:
+        what: has the settings.
+        maker: takes them.
+        settings: by name.
+        given: arguments of the maker that are no settings.
+    """
+    known = [name for name in inspect.signature(maker).parameters if name not in given]
+    unknown = [name for name in settings if name not in known]
+    if unknown:
+        raise ModelError(f"{what} has no setting {unknown[0]!r}; known: {', '.join(known) or 'none'}")
+
+
 def build_encoder(name: str, channels: int, settings: dict[str, Any]) -> nn.Module:
     """A new encoder of a registered kind.
 
@@ -187,6 +207,7 @@ def build_encoder(name: str, channels: int, settings: dict[str, Any]) -> nn.Modu
     """
     if name not in ENCODERS:
         raise ModelError(f"unknown encoder {name!r}; known: {', '.join(ENCODERS)}")
+    check_names(f"encoder {name!r}", ENCODERS[name], settings, given=("channels",))
     try:
         return ENCODERS[name](channels=channels, **settings)
     except (TypeError, ValueError, IndexError, RuntimeError) as error:

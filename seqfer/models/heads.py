@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from seqfer.errors import ModelError
+from seqfer.models.encoders import check_names
 
 
 @dataclass(frozen=True)
@@ -141,6 +142,7 @@ def build_head(name: str, embedding_dim: int, labels: int, settings: dict[str, A
     """
     if name not in HEADS:
         raise ModelError(f"unknown head {name!r}; known: {', '.join(HEADS)}")
+    check_names(f"head {name!r}", HEADS[name], settings, given=("embedding_dim", "labels"))
     try:
         return HEADS[name](embedding_dim, labels, **settings)
     except (TypeError, ValueError, IndexError, RuntimeError) as error:

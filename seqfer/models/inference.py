@@ -21,8 +21,6 @@ from seqfer.models.heads import SequenceOutput
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
 PRECISIONS = ("auto", "float32", "bfloat16")
-WINDOW_S = 4.0  # what the head sees at once, as long as the longest clips that it learns from
-HOP_S = 2.0  # from one window's start to the next
 WINDOWS_AT_ONCE = 32
 LONGEST_GAP_S = 0.5  # a face unseen for longer starts a new sequence for the head
 
@@ -164,12 +162,13 @@ class Predictor:
         rate = self.architecture.frame_rate
         grid = np.arange(times_s[0], times_s[-1] + 0.5 / rate, 1 / rate)
         # Every window is equally long: a short sequence is a single one.
-        windows = overlapping_windows(len(grid), round(WINDOW_S * rate), round(HOP_S * rate))
+        window = max(2, round(self.architecture.window_s * rate))
+        windows = overlapping_windows(len(grid), window, window // 2)
 
         def batches() -> Iterator[torch.Tensor]:
             for first in range(0, len(windows), WINDOWS_AT_ONCE):
                 some = windows[first : first + WINDOWS_AT_ONCE]
-                clips = np.stack([resample(embeddings, times_s, grid[window]) for window in some])
+                clips = np.stack([resample(embeddings, times_s, grid[window], 1 / rate) for window in some])
                 yield torch.from_numpy(clips).to(self.device)
 
         return batches(), windows, grid
@@ -206,17 +205,14 @@ def interpolate(
 
 
 def resample(
-    values: NDArray[np.floating[Any]], times_s: NDArray[np.float64], grid_s: NDArray[np.float64]
+    values: NDArray[np.floating[Any]], times_s: NDArray[np.float64], grid_s: NDArray[np.float64], step: float
 ) -> NDArray[np.float32]:
-    """Values (T, X) at `times_s` (T,), brought to a part of an even grid (U,): (U, X).
+    """Values (T, X) at `times_s` (T,), brought to a part of an even grid (U,) of some `step`: (U, X).
 
     A grid step that holds several values takes their mean, so that no frame of a fast video is passed over;
     one that holds one or none reads between its neighbours.
     """
     result = interpolate(values, times_s, grid_s)
-    if len(grid_s) < 2:
-        return result
-    step = (grid_s[-1] - grid_s[0]) / (len(grid_s) - 1)
     nearest = np.rint((times_s - grid_s[0]) / step).astype(int)
     inside = np.flatnonzero((nearest >= 0) & (nearest < len(grid_s)))
     counts = np.bincount(nearest[inside], minlength=len(grid_s))

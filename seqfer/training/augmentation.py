@@ -50,6 +50,8 @@ class Strength:
         for name, value in vars(self).items():
             if not value >= 0:
                 raise OptionError(f"disturbance {name} must not be negative: {value}")
+            if name in ("blur", "occlusion", "flip") and value > 1:
+                raise OptionError(f"disturbance {name} must lie in [0, 1], not {value}")
 
 
 @dataclass(frozen=True)

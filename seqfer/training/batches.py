@@ -140,14 +140,13 @@ def frames_at_rate(
     """
     duration = times_s[-1] - times_s[0]
     step = speed / frame_rate
-    usual = duration / max(1, len(times_s) - 1)
-    # Of a clip that is shown whole, the beginning moves by what lies between two frames that are seen.
-    slack = max(duration - longest_s * speed, step - usual if duration else 0.0, 0.0)
-    first = times_s[0] + start * min(slack, duration)
-    count = 1 + int(min(times_s[-1] - first, longest_s * speed - step) / step + 1e-6) if duration else 1
-    moments = first + step * np.arange(max(1, count))
-    after = np.clip(np.searchsorted(times_s, moments), 1, max(1, len(times_s) - 1))
-    if len(times_s) == 1:
+    if not duration:
         return np.zeros(1, np.int64)
+    # Of a clip that is shown whole, the beginning moves by what lies between two frames that are seen.
+    slack = max(duration + step - longest_s * speed, step - float(np.diff(times_s).min()), 0.0)
+    first = times_s[0] + start * min(slack, duration)
+    count = 1 + int(min(times_s[-1] - first, longest_s * speed - step) / step + 1e-6)
+    moments = first + step * np.arange(max(1, count))
+    after = np.clip(np.searchsorted(times_s, moments), 1, len(times_s) - 1)
     nearer = moments - times_s[after - 1] < times_s[after] - moments
     return np.asarray(after - nearer, np.int64)

@@ -83,7 +83,8 @@ class DataConfig:
     Attributes:
         faces: how faces are found: mediapipe or haar; none for pictures that show a face alone, taken whole.
         picture_rate: pictures per second of clips that are made of pictures.
-        longest_s: of a longer clip a part of this duration is drawn, anew in each epoch.
+        longest_s: of a longer clip a part of this duration is drawn, anew in each epoch; the trained model reads
+            clips in windows of it.
         speed: how much faster or slower a clip may be read, as a factor: 1.25 is from 0.8 to 1.25 times.
         balanced: draw each expression equally often, rare ones repeatedly.
     """
@@ -97,8 +98,9 @@ class DataConfig:
     def __post_init__(self) -> None:
         if not self.speed >= 1 or not self.longest_s > 0:
             raise OptionError("data.speed must be at least 1 and data.longest_s positive")
-        if not 0 < self.picture_rate < 10_000:
-            raise OptionError(f"data.picture_rate must lie in (0, 10000), not {self.picture_rate}")
+        # Slower pictures would lie further apart than the head reaches over.
+        if not 2 < self.picture_rate < 10_000:
+            raise OptionError(f"data.picture_rate must lie in (2, 10000), not {self.picture_rate}")
 
 
 @dataclass(frozen=True)
@@ -220,5 +222,9 @@ class TrainConfig:
     def __post_init__(self) -> None:
         if self.epochs < 1 or self.batch_size < 1 or self.stop_after < 0:
             raise OptionError("epochs and batch_size must be at least 1, stop_after not negative")
-        if self.seed < 0:
-            raise OptionError(f"seed must not be negative: {self.seed}")
+        if not 0 <= self.seed < 2**63:
+            raise OptionError(f"seed must lie in [0, 2^63), not {self.seed}")
+        if self.schedule.warmup >= self.epochs:
+            raise OptionError(
+                f"schedule.warmup ({self.schedule.warmup:g}) must be shorter than epochs ({self.epochs})"
+            )

@@ -6,6 +6,7 @@ An unknown key is refused with the nearest known one, a value of the wrong type 
 from __future__ import annotations
 
 import difflib
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, fields, is_dataclass
 from pathlib import Path
@@ -48,7 +49,7 @@ def read_config(path: str | Path, changes: Sequence[str] = ()) -> TrainConfig:
         document = yaml.safe_load(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise OptionError(f"{path}: cannot be read ({error.strerror})") from error
-    except (UnicodeDecodeError, yaml.YAMLError) as error:
+    except (ValueError, RecursionError, yaml.YAMLError) as error:
         raise OptionError(f"{path}: is not YAML ({' '.join(str(error).split())})") from error
     document = {} if document is None else document
     if not isinstance(document, dict):
@@ -68,6 +69,11 @@ def parse_config(document: dict[str, Any], source: str) -> TrainConfig:
             raise OptionError(f"{source}: unknown setting {key!r}; {_meant(key, known)}see docs/settings.md")
         if is_dataclass(known[key]) and not isinstance(value, dict):
             raise OptionError(f"{source}: {key} must hold settings of its own, not {value!r}")
+        for number in value if isinstance(value, list) else [value]:
+            if isinstance(number, float) and not math.isfinite(number):
+                raise OptionError(f"{source}: {key} must be a finite number, not {number}")
+        if isinstance(value, bool) and known[key] in (int, float):
+            raise OptionError(f"{source}: {key} must be a number, not {str(value).lower()}")
     try:
         return TypeAdapter(TrainConfig).validate_python(_tuples(document))
     except ValidationError as error:
@@ -100,7 +106,7 @@ def _set(document: dict[str, Any], change: str) -> None:
         raise OptionError(f"--set takes key=value, as optimizer.rate=0.01, not {change!r}")
     try:
         value = yaml.safe_load(text)
-    except yaml.YAMLError as error:
+    except (ValueError, RecursionError, yaml.YAMLError) as error:
         raise OptionError(f"--set {change}: the value is not YAML") from error
     *sections, name = key.strip().split(".")
     place = document

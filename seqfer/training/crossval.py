@@ -3,19 +3,48 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TypeVar
 
 from seqfer.datasets.packed import PackedClip
+from seqfer.datasets.types import ClipRecord
 from seqfer.errors import OptionError
+from seqfer.training.config import TrainConfig
+from seqfer.training.run import check_settings
+from seqfer.training.start import Clip, label_set
+
+T = TypeVar("T", bound=PackedClip | ClipRecord)
 
 FEWEST = 3  # folds: one to measure, one to choose the epoch, one to learn from
 
 
-def folds_of(clips: Sequence[PackedClip]) -> list[int]:
+def check_folds(config: TrainConfig, clips: Sequence[Clip]) -> list[int]:
+    """The folds of a data set, each of which can be learnt.
+
+    Raises:
+        OptionError: there are no folds, or in one of them the others do not show every expression.
+        ModelError: no model can be made by the settings.
+    """
+    folds = folds_of(clips)
+    for fold in folds:
+        train, validation, _ = parts_of_fold(clips, fold)
+        try:
+            labels = label_set(config, clips, train, validation)
+        except OptionError as error:
+            raise OptionError(f"fold {fold}: {error}") from error
+    check_settings(config, labels)
+    return folds
+
+
+def folds_of(clips: Sequence[Clip]) -> list[int]:
     """The folds of a data set, in order.
 
     Raises:
-        OptionError: a clip is in no fold, or there are fewer than three.
+        OptionError: a clip is in no fold or in a test split, or there are fewer than three folds.
     """
+    if any(clip.split == "test" for clip in clips):
+        raise OptionError(
+            "the manifest keeps clips for a test split, which cross-validation would use; take them out"
+        )
     folds = sorted({clip.fold for clip in clips if clip.fold is not None})
     if any(clip.fold is None for clip in clips) or len(folds) < FEWEST:
         raise OptionError(
@@ -25,9 +54,7 @@ def folds_of(clips: Sequence[PackedClip]) -> list[int]:
     return folds
 
 
-def parts_of_fold(
-    clips: Sequence[PackedClip], fold: int
-) -> tuple[list[PackedClip], list[PackedClip], list[PackedClip]]:
+def parts_of_fold(clips: Sequence[T], fold: int) -> tuple[list[T], list[T], list[T]]:
     """Clips to learn from, to choose the epoch by, and to measure: the given fold, the one after it, the others.
 
     Args:

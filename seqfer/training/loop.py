@@ -8,13 +8,14 @@ that it would have had.
 from __future__ import annotations
 
 import copy
+import errno
 import math
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from time import perf_counter
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 import torch
@@ -141,6 +142,7 @@ class Trainer:
         if self.team.leads:
             with _disk(self.run_folder), write_whole(self.run_folder / CONFIG) as place:
                 place.write_text(to_yaml(self.config), encoding="utf-8")
+        self._leave_results()
         while not self.finished:
             start = perf_counter()
             yield from self._epoch(len(self.history))
@@ -217,10 +219,7 @@ class Trainer:
         first = self._step - len(waiting)
         for number, value in enumerate(torch.stack(waiting).tolist() if waiting else [], first + 1):
             if not math.isfinite(value):
-                raise ModelError(
-                    f"{self.run_folder}: the loss of step {number} (epoch {len(self.history) + 1}) is {value}; "
-                    "what was saved before stays; lower optimizer.rate, or set optimizer.clip_norm"
-                )
+                self._refuse(number, value)
             self._progress.losses.append(value)
         waiting.clear()
 
@@ -239,18 +238,36 @@ class Trainer:
             "best": not merits or _merit(figures, self.config.select) > max(merits),
             "seconds": round(perf_counter() - start, 2),
         }
+        if not math.isfinite(figures["log_loss"]):
+            self._refuse(self._step, figures["log_loss"])
         self.history.append(entry)
         self._progress.losses = []
-        if self.team.leads:
-            with _disk(self.run_folder):
-                for name in (BEST, LAST) if entry["best"] else (LAST,):
-                    save_checkpoint(self.run_folder / name, self._kept_model(), self._provenance(epoch, figures))
-                draw = self.finished or perf_counter() - self._drawn > DRAW_EVERY_S
-                write_records(self.run_folder, self.history, draw)
-                self._drawn = perf_counter() if draw else self._drawn
+        # The state first: whatever is killed while the files below are written is written again from it.
         self._save()
+        self._leave_results()
         shown = {name: figures[name] for name in ("accuracy", "uar", "log_loss")}
         return EpochReport(epoch, entry["loss"], **shown, best=entry["best"], seconds=entry["seconds"])
+
+    def _leave_results(self) -> None:
+        """Write the last epoch's model, also as the best one if it is that, and the figures of all epochs."""
+        if not self.team.leads or not self.history:
+            return
+        entry = self.history[-1]
+        with _disk(self.run_folder):
+            for name in (BEST, LAST) if entry["best"] else (LAST,):
+                provenance = self._provenance(entry["epoch"], entry["validation"])
+                save_checkpoint(self.run_folder / name, self._kept_model(), provenance)
+            draw = self.finished or perf_counter() - self._drawn > DRAW_EVERY_S
+            write_records(self.run_folder, self.history, draw)
+            self._drawn = perf_counter() if draw else self._drawn
+        if not (self.run_folder / BEST).is_dir():
+            raise ModelError(f"{self.run_folder / BEST}: missing, and cannot be made again; choose another folder")
+
+    def _refuse(self, step: int, value: float) -> NoReturn:
+        raise ModelError(
+            f"{self.run_folder}: the loss of step {step} (epoch {len(self.history) + 1}) is {value}; what was "
+            "saved before stays; lower optimizer.rate or set optimizer.clip_norm, and begin in another folder"
+        )
 
     def _measure(self) -> dict[str, Any]:
         model = copy.deepcopy(self._kept_model())
@@ -320,6 +337,5 @@ def _disk(run: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise OutputError(
-            run, f"cannot be written ({error.strerror or error}); make room and go on with --resume"
-        ) from error
+        room = "make room and " if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG) else ""
+        raise OutputError(run, f"cannot be used ({error.strerror or error}); {room}go on with --resume") from error

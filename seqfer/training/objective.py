@@ -52,7 +52,7 @@ def mix_frames(frames: Tensor, lengths: Tensor, mix: Mix) -> Tensor:
 
 
 def balanced_weights(labels: NDArray[np.int64], classes: int) -> Tensor:
-    """(K,) weights by which every class that occurs counts equally in a mean over all samples."""
+    """(K,) weights, 1 on average over all samples, by which every class that occurs counts equally."""
     counts = np.bincount(labels, minlength=classes)
     return torch.from_numpy(len(labels) / (np.count_nonzero(counts) * np.maximum(counts, 1))).float()
 
@@ -71,7 +71,7 @@ def losses(
         weights: (K,) of the classes.
 
     Returns:
-        (2,) sums over clips and over frames, and (2,) the weights of what they sum over: clips and frames.
+        (2,) sums over clips and over frames, and (2,) the numbers of clips and of frames.
     """
     mask = frame_mask(lengths.to(labels.device), output.frame_logits.shape[1])
     frames = lengths.to(labels.device)
@@ -85,7 +85,8 @@ def losses(
             total = total + share * F.cross_entropy(
                 logits, target, weights, reduction="sum", label_smoothing=smoothing
             )
-            divisor = divisor + share * weights[target].sum()
+            # Not the batch's own weights: a rare clip would cancel its weight in a batch that it dominates.
+            divisor = divisor + share * len(target)
         sums.append(total)
         divisors.append(divisor)
     return torch.stack(sums), torch.stack(divisors).detach()

@@ -2,7 +2,8 @@
 
 A single process is a team of one, for which everything here does nothing. A step of a team is the step that one
 process would make with the whole batch: gradients are those of the whole batch's mean loss, and batch norms take
-their statistics from all parts of it.
+their statistics from all parts of it. What each draws for its own part alone is not the same: sensor noise,
+dropout, and the partners of mixup.
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ from typing import Any
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
+
+from seqfer.errors import OptionError
 
 # While one process prepares or validates, the others wait.
 PATIENCE = timedelta(hours=12)
@@ -73,7 +76,11 @@ def join_team(device: torch.device) -> Iterator[tuple[Team, torch.device]]:
     if device.type == "cuda":
         device = torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
         torch.cuda.set_device(device)
-    dist.init_process_group("nccl" if device.type == "cuda" else "gloo", timeout=PATIENCE)
+    try:
+        dist.init_process_group("nccl" if device.type == "cuda" else "gloo", timeout=PATIENCE)
+    except (ValueError, RuntimeError) as error:
+        reason = " ".join(str(error).split())[:120]
+        raise OptionError(f"the processes cannot find each other ({reason}); start them by torchrun") from error
     try:
         yield Team(dist.get_rank(), size), device
     finally:

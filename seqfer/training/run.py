@@ -8,15 +8,19 @@ from typing import Any
 
 import torch
 
+from seqfer.datasets.manifest import read_manifest
 from seqfer.datasets.opening import open_clips
 from seqfer.datasets.packed import PackedClips
 from seqfer.datasets.types import Manifest
 from seqfer.errors import OutputError
 from seqfer.files import sha256_of
+from seqfer.labels import LabelSet
 from seqfer.models.inference import choose_device
 from seqfer.training.config import TrainConfig
 from seqfer.training.loop import OWN_FILES, Trainer
+from seqfer.training.optimizers import stage_rates
 from seqfer.training.processes import Team
+from seqfer.training.start import label_set, starting_model
 
 
 def open_data(
@@ -67,10 +71,20 @@ def open_run(
     """
     run, data = Path(run), Path(data)
     check_folder(run, resume)
+    # What cannot go well is said before hours are spent on preparing clips.
+    records = read_manifest(data).records
+    learnt, chosen = ([r for r in records if r.split == split] for split in ("train", "validation"))
+    check_settings(config, label_set(config, records, learnt, chosen))
     packed, manifest = open_data(config, data, Path(cache) if cache else None, team, progress)
     train, validation = ([c for c in packed.clips if c.split == split] for split in ("train", "validation"))
     record = describe(data, manifest, packed)
     return Trainer(config, packed, train, validation, run, device or choose_device(), team, record)
+
+
+def check_settings(config: TrainConfig, labels: LabelSet) -> None:
+    """Raise ModelError or OptionError if no model can be made by the settings."""
+    model, _ = starting_model(config, labels)
+    stage_rates(model, config.start.stage_rates)
 
 
 def describe(data: Path, manifest: Manifest, packed: PackedClips) -> dict[str, Any]:
@@ -83,8 +97,8 @@ def describe(data: Path, manifest: Manifest, packed: PackedClips) -> dict[str, A
     }
 
 
-def check_folder(folder: Path, resume: bool) -> None:
-    """Raise OutputError if runs must not or cannot lie in a folder."""
+def check_folder(folder: Path, resume: bool, folds: bool = False) -> None:
+    """Raise OutputError if a run, or those of several folds, must not or cannot lie in a folder."""
     try:
         used = folder.exists() and any(folder.iterdir())
     except NotADirectoryError as error:
@@ -93,10 +107,12 @@ def check_folder(folder: Path, resume: bool) -> None:
         raise OutputError(folder, f"cannot be read ({error.strerror})") from error
     if used and not resume:
         raise OutputError(folder, "exists already; use --resume to go on with it, or choose another folder")
-    if used and not all(_of_runs(path.name) for path in folder.iterdir()):
-        raise OutputError(folder, "holds something else than training runs; choose another folder")
+    if used and not all(_left_by(path.name, folds) for path in folder.iterdir()):
+        what = "a cross-validation" if folds else "a training run"
+        raise OutputError(folder, f"holds something else than {what}; choose another folder")
 
 
-def _of_runs(name: str) -> bool:
-    """Whether a file or folder is one that runs leave, also when they were stopped."""
-    return name in (*OWN_FILES, "evaluation") or name.startswith("fold-") or ".partial" in name
+def _left_by(name: str, folds: bool) -> bool:
+    """Whether a run, or a cross-validation, leaves a file or folder of that name, also when it was stopped."""
+    own = name == "evaluation" or name.startswith("fold-") if folds else name in OWN_FILES
+    return own or ".partial" in name

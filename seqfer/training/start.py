@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 
 import torch
 
 from seqfer.datasets.packed import PackedClip
-from seqfer.datasets.types import usual_order
+from seqfer.datasets.types import ClipRecord, usual_order
 from seqfer.errors import ModelError, OptionError
 from seqfer.labels import LabelSet
 from seqfer.models.bundled import load_model
 from seqfer.models.classifier import Architecture, SequenceClassifier
 from seqfer.training.config import TrainConfig
 
+Clip = PackedClip | ClipRecord
+
 
 def label_set(
-    config: TrainConfig,
-    clips: Sequence[PackedClip],
-    train: Sequence[PackedClip],
-    validation: Sequence[PackedClip],
+    config: TrainConfig, clips: Sequence[Clip], train: Sequence[Clip], validation: Sequence[Clip]
 ) -> LabelSet:
     """The labels that a run's model tells apart: those of the settings, or of all clips.
 
@@ -69,8 +69,10 @@ def starting_model(config: TrainConfig, labels: LabelSet) -> tuple[SequenceClass
             labels=labels,
             preprocess=wanted.preprocess,
             frame_rate=wanted.frame_rate,
+            window_s=config.data.longest_s,
         )
     )
+    _try(model)
     if config.start.weights == "scratch":
         return model, "scratch"
     if config.start.weights == "imagenet":
@@ -98,3 +100,16 @@ def starting_model(config: TrainConfig, labels: LabelSet) -> tuple[SequenceClass
 def _sizes(model: SequenceClassifier) -> dict[str, torch.Size]:
     """The sizes of a head's weights: settings like dropout have none."""
     return {name: value.shape for name, value in model.head.state_dict().items()}
+
+
+def _try(model: SequenceClassifier) -> None:
+    """Raise ModelError if a model's layers cannot learn from pictures of its size."""
+    preprocess = model.architecture.preprocess
+    frames = torch.zeros(2, 1, preprocess.channels, preprocess.size, preprocess.size)
+    try:
+        copy.deepcopy(model).train()(frames, torch.ones(2, dtype=torch.int64))
+    except (RuntimeError, ValueError) as error:
+        reason = " ".join(str(error).split())[:120]
+        raise ModelError(
+            f"encoder {model.architecture.encoder!r} cannot learn from {preprocess.size} pixels ({reason})"
+        ) from error

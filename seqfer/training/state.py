@@ -38,14 +38,22 @@ class RunState:
         """Bring the parts to where the run stands: (epochs or steps done, best validation so far).
 
         Raises:
-            ModelError: the run was begun with something else.
+            ModelError: the run was begun with something else, or its state is damaged or missing.
         """
         if not self._path.exists():
+            if (self._path.parent / "best").exists():
+                raise ModelError(f"{self._path}: missing beside a trained model; choose another run folder")
             self._path.parent.mkdir(parents=True, exist_ok=True)
             return 0, 0.0
-        state = torch.load(self._path, map_location="cpu", weights_only=True)
-        if state["origin"] != self._origin:
-            changed = [key for key in self._origin if state["origin"].get(key) != self._origin[key]]
+        try:
+            state = torch.load(self._path, map_location="cpu", weights_only=True)
+            origin = dict(state["origin"])
+        except OSError:
+            raise
+        except Exception as error:  # an unpickler meets what is no pickle with errors of every kind
+            raise ModelError(f"{self._path}: is damaged; choose another run folder") from error
+        if origin != self._origin:
+            changed = [key for key in self._origin if origin.get(key) != self._origin[key]]
             raise ModelError(
                 f"{self._path}: the run was begun with another {' and '.join(changed)}; choose another run folder"
             )

@@ -31,7 +31,9 @@ def carried(tmp_path: Path) -> Path:
     folder.mkdir()
     np.save(tmp_path / "part.npy", np.arange(5 * 256, dtype=np.uint8).reshape(5, 16, 16, 1))
     prepared = [(tmp_path / "part.npy", k, (0.0,)) for k in range(5)]
-    write_packed(folder, RECORDS, [*prepared[:3], "no face was found", prepared[4]], PREPROCESS, "made")
+    write_packed(
+        folder, RECORDS, [*prepared[:3], "no face was found", prepared[4]], PREPROCESS, "made", "mediapipe", 25.0
+    )
     return folder
 
 
@@ -135,3 +137,16 @@ def test_without_a_cache_it_is_prepared_where_it_was_named_or_beside_the_manifes
             open_clips(path, PREPROCESS, "none", **others)
     folders = {folder.name for folder in tmp_path.iterdir() if folder.is_dir()}
     assert folders == {"m.cache-none-16x1", "m.cache-none-16x1-12.5fps", "named"}
+
+
+def test_a_cache_of_other_files_or_other_settings_is_refused(carried: Path, tmp_path: Path) -> None:
+    moved = [replace(record, path=Path("elsewhere") / record.path.name) for record in RECORDS]
+    packed, _ = open_clips(manifest(tmp_path, *moved), PREPROCESS, cache=carried)
+    assert len(packed) == 4  # where files lie is not what they are
+    other = [replace(RECORDS[0], path=RECORDS[1].path), *RECORDS[1:]]
+    with pytest.raises(DatasetError, match="clip 'clip 0' comes from elsewhere; prepare it again"):
+        open_clips(manifest(tmp_path, *other), PREPROCESS, cache=carried)
+    with pytest.raises(DatasetError, match="faces mediapipe and 25 pictures per second, not faces none and 25"):
+        open_clips(manifest(tmp_path, *RECORDS), PREPROCESS, "none", carried)
+    with pytest.raises(DatasetError, match="not faces mediapipe and 5 pictures per second"):
+        open_clips(manifest(tmp_path, *RECORDS), PREPROCESS, cache=carried, picture_rate=5)

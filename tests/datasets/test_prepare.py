@@ -174,3 +174,33 @@ def test_killed_again_and_again_it_ends_with_the_same(tmp_path: Path, monkeypatc
     alone = prepare(manifest, tmp_path / "other", WHOLE, workers=2)
     assert contents(resumed) == contents(alone)
     assert len(resumed) == 161
+
+
+def test_a_disk_that_is_full_in_the_middle_of_the_frames_is_one_line(tmp_path: Path) -> None:
+    """No file may grow beyond a limit: the operating system ends a write in the middle, as on a full disk."""
+    manifest = data_set(tmp_path / "set", stills=20)
+    write_manifest(manifest, tmp_path / "m.csv")
+    code = (
+        "import resource\n"
+        "from seqfer.datasets import prepare as p\n"
+        "from seqfer.datasets.crops import CropSettings\n"
+        "from seqfer.datasets.manifest import read_manifest\n"
+        "from seqfer.errors import OutputError\n"
+        "write = p.write_packed\n"
+        "def limited(*arguments):\n"
+        "    resource.setrlimit(resource.RLIMIT_FSIZE, (30_000, 30_000))\n"
+        "    write(*arguments)\n"
+        "p.write_packed = limited\n"
+        "if __name__ == '__main__':\n"
+        "    try:\n"
+        "        p.prepare(read_manifest('m.csv'), 'cache', CropSettings(faces='none'), workers=1)\n"
+        "    except OutputError as error:\n"
+        "        print(error)\n"
+    )
+    (tmp_path / "run.py").write_text(code)
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    done = subprocess.run(
+        [sys.executable, "run.py"], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout) == (0, "cache: cannot be written (File too large)\n")
+    assert {path.name for path in (tmp_path / "cache").iterdir()} == {"parts"}

@@ -72,3 +72,12 @@ class TestManifest:
     def test_a_split_is_chosen_by_its_name(self) -> None:
         manifest = Manifest((clip("a", split="train"), clip("b", "sad", split="test")))
         assert [record.clip_id for record in manifest.of_split("test")] == ["b"]
+
+
+def test_a_subject_in_two_folds_is_found_beside_splits_too() -> None:
+    records = [
+        ClipRecord(str(k), Path(f"{k}.png"), ("happy", "sad")[k % 2], subject_id="A", split="train", fold=k)
+        for k in range(2)
+    ]
+    with pytest.raises(OptionError, match=r"subject 'A' is in more than one part \(fold 0, fold 1\)"):
+        Manifest(tuple(records))

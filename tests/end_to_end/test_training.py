@@ -104,6 +104,7 @@ def test_liris_cse_from_videos_to_a_confusion_matrix(tmp_path: Path, demo_clip: 
         "start.weights=scratch",
         "start.stage_rates=[1]",
         "epochs=1",
+        "schedule.warmup=0.5",
         "batch_size=4",
         "model.frame_rate=12.5",
     ]
@@ -214,7 +215,7 @@ def test_a_full_disk_is_one_line_and_leaves_what_was_whole(stills: Path, tmp_pat
     )
     assert done.returncode == 1
     assert done.stderr == (
-        f"error: {tmp_path / 'run'}: cannot be written (File too large); make room and go on with --resume\n"
+        f"error: {tmp_path / 'run'}: cannot be used (File too large); make room and go on with --resume\n"
     )
     assert not [path for path in (tmp_path / "run").rglob("*") if path.stat().st_size == 8_000]
     done = seqfer(*arguments, "--resume", cwd=stills)
@@ -272,7 +273,7 @@ def test_cross_validation_counts_every_clip_once(tmp_path: Path) -> None:
         (["--data", "other.csv", "--cache", "cache"], "cache: does not match other.csv: clip 'x' is not in it"),
         (["--cache", "damaged"], "damaged: is damaged"),
         (["-o", "set"], "set: exists already"),
-        (["-o", "set", "--resume"], "set: holds something else than training runs"),
+        (["-o", "set", "--resume"], "set: holds something else than a training run"),
         (["-o", "m.csv"], "m.csv: is a file, not a folder"),
         (["--device", "tpu"], "unknown device 'tpu'; known: auto, cpu"),
     ],

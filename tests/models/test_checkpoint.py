@@ -88,7 +88,7 @@ def test_half_precision_halves_the_file_and_hardly_moves_the_numbers(tmp_path: P
         ),
         (
             lambda f: edit(f, lambda d: d["architecture"]["encoder_settings"].update(stem_width=-1)),
-            "encoder 'compact'",
+            "stem_width and stem_layers must be at least 1",
         ),
         (
             lambda f: edit(f, lambda d: d["architecture"]["encoder_settings"].update(channels=3)),

@@ -198,9 +198,9 @@ def test_a_large_seed_is_a_seed_too(seed: int) -> None:
         (np.arange(3) / 25, 25, 4, 0.4, 0, [0, 0, 1, 1, 2, 2]),
         # A part of a long clip: as early and as late as can be.
         (np.arange(10) / 10, 10, 0.4, 1, 0, [0, 1, 2, 3]),
-        (np.arange(10) / 10, 10, 0.4, 1, 0.999, [5, 6, 7, 8]),
+        (np.arange(10) / 10, 10, 0.4, 1, 0.999, [6, 7, 8, 9]),
         (np.arange(10) / 10, 10, 0.4, 2, 0, [0, 2, 4, 6]),
-        (np.arange(10) / 10, 10, 0.4, 2, 0.999, [1, 3, 5, 7]),
+        (np.arange(10) / 10, 10, 0.4, 2, 0.999, [3, 5, 7, 9]),
         # Shorter than a frame's time, and shorter than what is asked for.
         (np.arange(10) / 10, 10, 0.01, 1, 0, [0]),
         (np.arange(2) / 25, 5, 4, 1, 0, [0]),
@@ -234,3 +234,11 @@ def test_frames_are_in_order_and_in_range_for_no_longer_than_asked(
     assert found.min() >= 0
     assert found.max() < len(times)
     assert (np.diff(found) >= 0).all()
+
+
+@pytest.mark.parametrize("rate", [25.0, 12.5, 5.0])
+@pytest.mark.parametrize("frames", [3, 60, 101, 150])
+def test_every_frame_of_a_clip_can_be_drawn(frames: int, rate: float) -> None:
+    times = np.arange(frames) / 25
+    seen = {int(k) for start in np.linspace(0, 0.999, 400) for k in frames_at_rate(times, rate, 4.0, 1.0, start)}
+    assert seen == set(range(frames))

@@ -96,6 +96,10 @@ def test_preprocess_is_that_of_the_model() -> None:
         (TrainConfig, {"batch_size": 0}),
         (TrainConfig, {"stop_after": -1}),
         (TrainConfig, {"seed": -1}),
+        (TrainConfig, {"seed": 2**63}),
+        (TrainConfig, {"epochs": 3, "schedule": ScheduleConfig(warmup=3)}),
+        (DataConfig, {"picture_rate": 1.9}),
+        (Strength, {"flip": 5.0}),
     ],
     ids=lambda value: (
         value.__name__ if isinstance(value, type) else " ".join(f"{k}={v}" for k, v in value.items())

@@ -132,6 +132,9 @@ def test_changes_that_cannot_be_made_are_one_line(change: str, message: str, tmp
             "unknown setting 'schedule.gamma_'; known: schedule.name, schedule.warmup, "
             "schedule.every, schedule.factor, schedule.patience; see docs/settings.md",
         ),
+        ("data: {longest_s: .inf}", "data.longest_s must be a finite number, not inf"),
+        ("start: {stage_rates: [1, .nan]}", "start.stage_rates must be a finite number, not nan"),
+        ("epochs: true", "epochs must be a number, not true"),
         ("model: resnet18", "model must hold settings of its own, not 'resnet18'"),
         ("model:", "model must hold settings of its own, not None"),
         (
@@ -208,3 +211,10 @@ def test_settings_from_plain_values_hold_tuples() -> None:
     parsed = parse_config({"model": {"encoder_settings": {"widths": [8, 16]}}}, "test")
     assert parsed.model == ModelConfig(encoder_settings={"widths": (8, 16)})
     assert yaml.safe_load(to_yaml(parsed))["model"]["encoder_settings"] == {"widths": [8, 16]}
+
+
+@pytest.mark.parametrize("text", ["epochs: 2020-13-45", "[" * 3000], ids=["no date", "nested"])
+def test_what_only_looks_like_yaml_is_one_line(text: str, tmp_path: Path) -> None:
+    with pytest.raises(OptionError, match="is not YAML") as error:
+        read_config(written(tmp_path, text))
+    assert "\n" not in str(error.value)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 
 from seqfer.datasets.packed import PackedClip
 from seqfer.errors import OptionError
-from seqfer.training.crossval import folds_of, parts_of_fold
+from seqfer.training.config import TrainConfig
+from seqfer.training.crossval import check_folds, folds_of, parts_of_fold
 
 
 def clips(*folds: int | None) -> list[PackedClip]:
@@ -49,3 +51,18 @@ def test_too_few_folds_or_clips_without_one_are_refused(made: list[PackedClip]) 
             "cross-validation needs every clip in one of at least 3 folds; make them: seqfer manifest … "
             "--split kfold:10"
         )
+
+
+def test_a_fold_that_cannot_be_learnt_is_named_before_any_is() -> None:
+    made = [replace(clip, label=("happy", "sad")[k % 2]) for k, clip in enumerate(clips(0, 0, 1, 1, 2, 2, 3, 3))]
+    assert check_folds(TrainConfig(), made) == [0, 1, 2, 3]
+    made.append(replace(made[4], clip_id="more", label="fear"))  # in fold 2, which chooses when 1 is measured
+    with pytest.raises(OptionError, match="fold 1: no training clip shows fear"):
+        check_folds(TrainConfig(), made)
+
+
+def test_clips_that_are_kept_for_a_test_are_not_used_up() -> None:
+    made = clips(0, 1, 2)
+    made[1] = replace(made[1], split="test")
+    with pytest.raises(OptionError, match="keeps clips for a test split"):
+        folds_of(made)

@@ -211,7 +211,7 @@ def test_a_full_disk_is_one_line_and_the_run_goes_on_later(
     with monkeypatch.context() as patch:
         patch.setattr(loop, "save_checkpoint", full)
         with pytest.raises(
-            OutputError, match=r"parts: cannot be written \(No space left on device\); make room"
+            OutputError, match=r"parts: cannot be used \(No space left on device\); make room"
         ) as error:
             list(reports)
     assert "\n" not in str(error.value)
@@ -237,3 +237,61 @@ def test_settings_that_do_not_fit_the_data_are_refused(tmp_path: Path) -> None:
     with pytest.raises(OptionError, match="there is no validation clip"):
         Trainer(small_config(), CLIPS, split_of(CLIPS, "train"), [], tmp_path, CPU)
     assert files_of(tmp_path) == set()
+
+
+def test_weights_that_break_in_an_epochs_last_step_are_found_out(tmp_path: Path) -> None:
+    one_step = small_config(optimizer__name="sgd", optimizer__rate=1e30, batch_size=64)
+    with pytest.raises(ModelError, match=r"the loss of step 1 \(epoch 1\) is nan"):
+        list(trainer(one_step, tmp_path).run())
+    assert files_of(tmp_path) == {"config.yaml"}
+
+
+@pytest.mark.parametrize("content", [b"", b"no state", b"PK\x03\x04"], ids=["empty", "text", "cut off"])
+def test_a_damaged_state_is_one_line(tmp_path: Path, content: bytes) -> None:
+    list(trainer(small_config(epochs=1), tmp_path).run())
+    (tmp_path / "state.pt").write_bytes(content)
+    with pytest.raises(ModelError, match=r"state\.pt: is damaged; choose another run folder"):
+        trainer(small_config(epochs=1), tmp_path)
+
+
+def test_a_model_whose_state_is_gone_is_not_overwritten(tmp_path: Path) -> None:
+    list(trainer(small_config(epochs=1), tmp_path).run())
+    (tmp_path / "state.pt").unlink()
+    with pytest.raises(ModelError, match=r"state\.pt: missing beside a trained model"):
+        trainer(small_config(epochs=2), tmp_path)
+
+
+@pytest.mark.parametrize("name", ["model.json", "model.safetensors"])
+def test_models_that_were_cut_off_after_the_state_are_written_again(tmp_path: Path, name: str) -> None:
+    run = trainer(small_config(epochs=3, select="loss", optimizer__rate=1e-3), tmp_path)
+    list(run.run())
+    assert run.history[-1]["best"]  # what can be made again is the last epoch's model
+    whole = weights_of(tmp_path / "best")
+    for folder in ("best", "last"):
+        (tmp_path / folder / name).unlink()
+    list(trainer(small_config(epochs=3, select="loss", optimizer__rate=1e-3), tmp_path).run())
+    assert_same(whole, weights_of(tmp_path / "best"))
+    assert_same(whole, weights_of(tmp_path / "last"))
+
+
+def test_the_trained_head_sees_as_much_at_once_as_in_training(tmp_path: Path) -> None:
+    run = trainer(small_config(epochs=1, data__longest_s=0.2), tmp_path)
+    list(run.run())
+    assert load_checkpoint(tmp_path / "last").model.architecture.window_s == 0.2
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"model__head_settings": {"widht": 3}}, "head 'bilstm' has no setting 'widht'; known: width, layers"),
+        ({"model__encoder_settings": {"depth": 3}}, "encoder 'compact' has no setting 'depth'; known: stem_width"),
+        ({"model__encoder": "resnet18", "model__encoder_settings": {"widths": [3]}}, "known: none"),
+        (
+            {"model__encoder": "vgg", "model__encoder_settings": {"widths": [4] * 6, "convolutions": [1] * 6}},
+            "encoder 'vgg' cannot learn from 16 pixels",
+        ),
+    ],
+)
+def test_layers_that_cannot_be_are_named(tmp_path: Path, changes: dict[str, object], message: str) -> None:
+    with pytest.raises(ModelError, match=message):
+        trainer(small_config(**changes), tmp_path)

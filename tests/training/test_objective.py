@@ -39,11 +39,24 @@ def test_losses_are_cross_entropies_of_clips_and_frames(weights: Tensor, smoothi
     sums, divisors = losses(made, LENGTHS, LABELS, None, LossConfig(label_smoothing=smoothing), weights)
     truth = LABELS.repeat_interleave(LENGTHS)
     expected = (
-        F.cross_entropy(made.clip_logits, LABELS, weights, label_smoothing=smoothing),
-        F.cross_entropy(own_frames(made.frame_logits), truth, weights, label_smoothing=smoothing),
+        F.cross_entropy(made.clip_logits, LABELS, weights, reduction="sum", label_smoothing=smoothing),
+        F.cross_entropy(own_frames(made.frame_logits), truth, weights, reduction="sum", label_smoothing=smoothing),
     )
-    torch.testing.assert_close(sums / divisors, torch.stack(expected))
-    torch.testing.assert_close(divisors, torch.stack([weights[LABELS].sum(), weights[truth].sum()]))
+    torch.testing.assert_close(sums, torch.stack(expected))
+    torch.testing.assert_close(divisors, torch.tensor([3.0, 7.0]))
+
+
+@pytest.mark.parametrize("batch_size", [1, 4, 100])
+def test_an_epoch_of_balanced_steps_pulls_to_neither_class(batch_size: int) -> None:
+    labels = np.random.default_rng(0).permutation(np.repeat([0, 1], [90, 10]))
+    weights = balanced_weights(labels, 2)
+    pull = torch.zeros(2)
+    for part in torch.split(torch.from_numpy(labels), batch_size):
+        logits = torch.zeros(len(part), 2, requires_grad=True)
+        made = SequenceOutput(logits[:, None], logits, torch.ones(len(part), 1))
+        sums, divisors = losses(made, torch.ones(len(part), dtype=torch.int64), part, None, LossConfig(), weights)
+        pull += torch.autograd.grad((sums / divisors)[0], logits)[0].sum(0)
+    assert pull == pytest.approx([0, 0], abs=1e-5)
 
 
 def test_parts_of_a_batch_add_up_to_the_whole() -> None:
@@ -90,7 +103,7 @@ def test_the_weights_of_both_labels_of_a_mixed_clip_count() -> None:
     made, mix = output(), Mix(0.7, torch.tensor([1, 2, 0]))
     sums, divisors = losses(made, LENGTHS, LABELS, mix, LossConfig(), WEIGHTS)
     own, other = WEIGHTS[LABELS], WEIGHTS[LABELS[mix.partner]]
-    assert divisors[0] == pytest.approx(float((0.7 * own + 0.3 * other).sum()))
+    assert divisors[0] == pytest.approx(3)
     parts = [F.cross_entropy(made.clip_logits, truth, reduction="none") for truth in (LABELS, LABELS[mix.partner])]
     assert sums[0] == pytest.approx(float((0.7 * own * parts[0] + 0.3 * other * parts[1]).sum()))
 
