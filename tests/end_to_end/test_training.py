@@ -299,7 +299,9 @@ def bad_manifests(folder: Path) -> None:
     (folder / "untold.csv").write_text(head + f"a,{happy},happy,A,\nb,{sad},sad,B,\n")
     (folder / "one-sided.csv").write_text(head + f"a,{happy},happy,A,train\nb,{sad},sad,B,train\n")
     (folder / "shared.csv").write_text(head + f"a,{happy},happy,A,train\nb,{sad},sad,A,validation\n")
-    (folder / "other.csv").write_text(head + f"x,{happy},happy,A,train\ny,{sad},sad,B,validation\n")
+    (folder / "other.csv").write_text(
+        head + f"x,{happy},happy,A,train\ny,{sad},sad,A,train\nz,{happy},happy,B,validation\n"
+    )
     (folder / "unlearnt.csv").write_text(
         head + f"a,{happy},happy,A,train\nb,{sad},sad,A,train\nc,{happy},happy,B,validation\nd,{sad},fear,C,test\n"
     )
