@@ -12,6 +12,7 @@ import shutil
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from multiprocessing import get_context
 from pathlib import Path
@@ -72,9 +73,11 @@ def prepare(
     source = hashlib.sha256("".join(piece.digest for piece in pieces).encode()).hexdigest()
     try:
         if (folder / DESCRIPTION).is_file():
-            packed = read_packed(folder)
-            if packed.source == source:
-                return packed
+            # One that is damaged, or of another version, is made anew.
+            with suppress(DatasetError):
+                packed = read_packed(folder)
+                if packed.source == source:
+                    return packed
         elif folder.is_dir() and not all(_is_own(path.name) for path in folder.iterdir()):
             raise OutputError(folder, "holds something else than a cache; choose another folder")
         (folder / PARTS).mkdir(parents=True, exist_ok=True)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import os
 import random
 import signal
@@ -136,6 +137,16 @@ def test_a_damaged_cache_is_one_line(manifest: Manifest, tmp_path: Path, damage:
     with pytest.raises(DatasetError, match="prepare") as error:
         read_packed(tmp_path)
     assert "\n" not in str(error.value)
+    assert len(prepare(manifest, tmp_path, WHOLE, workers=1)) == 7  # made anew
+
+
+def test_a_cache_of_another_version_is_made_anew(manifest: Manifest, tmp_path: Path) -> None:
+    first = contents(prepare(manifest, tmp_path, WHOLE, workers=1))
+    document = json.loads((tmp_path / "cache.json").read_text())
+    (tmp_path / "cache.json").write_text(json.dumps({**document, "format": 1}))
+    with pytest.raises(DatasetError, match="was made by another version"):
+        read_packed(tmp_path)
+    assert contents(prepare(manifest, tmp_path, WHOLE, workers=1)) == first
 
 
 def test_killed_again_and_again_it_ends_with_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
