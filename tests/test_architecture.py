@@ -80,6 +80,10 @@ def test_only_the_command_line_prints(path: Path) -> None:
         ("import seqfer.cli.main", {"torch", "numpy", "cv2", "av", "mediapipe", "matplotlib", "pandas"}),
         ("import seqfer.annotation", {"torchvision", "decord", "matplotlib", "pandas", "pyarrow"}),
         ("import seqfer.training.encoder, seqfer.training.head", {"mediapipe", "decord", "av", "pandas"}),
+        (
+            "import seqfer.training.run, seqfer.training.crossval, seqfer.training.config_file",
+            {"mediapipe", "decord", "av", "cv2", "pandas", "torchvision"},
+        ),
     ],
 )
 def test_heavy_imports_happen_where_they_are_needed(statement: str, forbidden: set[str]) -> None:

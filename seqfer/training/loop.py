@@ -7,11 +7,8 @@ that it would have had.
 
 from __future__ import annotations
 
-import copy
-import errno
 import math
 from collections.abc import Generator, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from time import perf_counter
@@ -21,17 +18,12 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from seqfer import __version__
 from seqfer.datasets.packed import PackedClip, PackedClips
 from seqfer.errors import ModelError, OptionError, OutputError
-from seqfer.evaluation.calibration import log_loss
-from seqfer.evaluation.metrics import metrics
-from seqfer.evaluation.predictions import predict
 from seqfer.files import write_whole
-from seqfer.models.checkpoint import Provenance, save_checkpoint
+from seqfer.models.checkpoint import save_checkpoint
 from seqfer.models.classifier import SequenceClassifier
 from seqfer.models.heads import SequenceOutput
-from seqfer.models.inference import Predictor
 from seqfer.prefetch import Prefetch
 from seqfer.training.augmentation import Strength, disturb, draw, repeated
 from seqfer.training.batches import Batch, Batches
@@ -39,10 +31,11 @@ from seqfer.training.config import TrainConfig
 from seqfer.training.config_file import to_yaml
 from seqfer.training.objective import Mix, balanced_weights, draw_mix, losses, mix_frames
 from seqfer.training.optimizers import make_optimizer, moving_average, set_rate, stage_rates, stages_of
-from seqfer.training.processes import Team, own_batch_norms
+from seqfer.training.processes import Team
 from seqfer.training.reader import Reader, autocast_type
 from seqfer.training.records import CURVES, METRICS, TENSORBOARD, write_records
 from seqfer.training.reports import EpochReport, Progress, StepReport
+from seqfer.training.results import measure, merit, on_disk, provenance_of
 from seqfer.training.schedule import Merit, rate_factor, without_gain
 from seqfer.training.start import label_set, starting_model
 from seqfer.training.state import RunState
@@ -115,7 +108,7 @@ class Trainer:
         self._scaler = torch.amp.GradScaler(device.type, enabled=self._dtype == torch.float16)
         self._progress, self._drawn = Progress(), -math.inf
         self._state = self._run_state()
-        with _disk(run):
+        with on_disk(run):
             self._step, _ = self._state.restore()
         if self.team.told(self._step) != self._step:
             raise OutputError(run, "must lie on a disk that all machines of the run share")
@@ -140,9 +133,10 @@ class Trainer:
             OutputError: the run's folder cannot be written; what was saved before stays.
         """
         if self.team.leads:
-            with _disk(self.run_folder), write_whole(self.run_folder / CONFIG) as place:
+            with on_disk(self.run_folder), write_whole(self.run_folder / CONFIG) as place:
                 place.write_text(to_yaml(self.config), encoding="utf-8")
-        self._leave_results()
+        if self._step % self._batches.steps == 0:
+            self._leave_results()  # again, in case that the run was killed while it wrote them
         while not self.finished:
             start = perf_counter()
             yield from self._epoch(len(self.history))
@@ -226,7 +220,8 @@ class Trainer:
     def _close_epoch(self, start: float) -> EpochReport:
         """Validate, keep the model if it is the best one, and save the run."""
         merits = self._merits()
-        figures: dict[str, Any] = self.team.told(self._measure() if self.team.leads else None)
+        measured = self.team.leads and measure(self._kept_model(), self.device, self.packed, self._validation)
+        figures: dict[str, Any] = self.team.told(measured)
         epoch = len(merits) + 1
         factor = rate_factor(self.config.schedule, epoch - 1, self.config.epochs, merits)
         entry: dict[str, Any] = {
@@ -235,7 +230,7 @@ class Trainer:
             "loss": math.fsum(self._progress.losses) / len(self._progress.losses),
             "rate": self.config.optimizer.rate * factor,
             "validation": figures,
-            "best": not merits or _merit(figures, self.config.select) > max(merits),
+            "best": not merits or merit(figures, self.config.select) > max(merits),
             "seconds": round(perf_counter() - start, 2),
         }
         if not math.isfinite(figures["log_loss"]):
@@ -253,9 +248,9 @@ class Trainer:
         if not self.team.leads or not self.history:
             return
         entry = self.history[-1]
-        with _disk(self.run_folder):
+        with on_disk(self.run_folder):
             for name in (BEST, LAST) if entry["best"] else (LAST,):
-                provenance = self._provenance(entry["epoch"], entry["validation"])
+                provenance = provenance_of(self.config, self.start_sha256, self.data, entry)
                 save_checkpoint(self.run_folder / name, self._kept_model(), provenance)
             draw = self.finished or perf_counter() - self._drawn > DRAW_EVERY_S
             write_records(self.run_folder, self.history, draw)
@@ -269,42 +264,17 @@ class Trainer:
             "saved before stays; lower optimizer.rate or set optimizer.clip_norm, and begin in another folder"
         )
 
-    def _measure(self) -> dict[str, Any]:
-        model = copy.deepcopy(self._kept_model())
-        own_batch_norms(model)
-        predictions = predict(Predictor(model, self.device), self.packed, self._validation)
-        figures = metrics(predictions.matrix())
-        return {
-            "clips": figures.count,
-            "accuracy": figures.accuracy,
-            "uar": figures.uar,
-            "macro_f1": figures.macro_f1,
-            "log_loss": log_loss(predictions.probabilities, predictions.truth),
-        }
-
     def _kept_model(self) -> SequenceClassifier:
         """The model that is validated and saved: as it is now, or the average."""
         return self.model if self._average is None else self._average.module  # type: ignore[return-value]
 
-    def _provenance(self, epoch: int, figures: dict[str, Any]) -> Provenance:
-        versions = {"seqfer": __version__, "torch": torch.__version__}
-        training = {
-            "config": asdict(self.config),
-            "start_sha256": self.start_sha256,
-            "data": self.data,
-            "epoch": epoch,
-            "seed": self.config.seed,
-            "versions": versions,
-        }
-        return Provenance(training, {"validation": {**figures, "chose_the_epoch": True}})
-
     def _save(self) -> None:
         if self.team.leads:
-            with _disk(self.run_folder):
+            with on_disk(self.run_folder):
                 self._state.save(self._step)
 
     def _merits(self) -> list[Merit]:
-        return [_merit(entry["validation"], self.config.select) for entry in self.history]
+        return [merit(entry["validation"], self.config.select) for entry in self.history]
 
     def _run_state(self) -> RunState:
         parts: dict[str, Any] = {"model": self.model, "optimizer": self._optimizer, "scaler": self._scaler}
@@ -317,12 +287,6 @@ class Trainer:
 NOTHING = Strength(**dict.fromkeys(Strength.__dataclass_fields__, 0.0))
 
 
-def _merit(validation: dict[str, Any], select: str) -> Merit:
-    """How good validation figures are; of two epochs with the same, the one with less loss is better."""
-    loss = float(validation["log_loss"])
-    return (-loss,) if select == "loss" else (float(validation[select]), -loss)
-
-
 def _flat(settings: dict[str, Any], prefix: str = "") -> dict[str, Any]:
     """Settings by their dotted names."""
     flat: dict[str, Any] = {}
@@ -330,12 +294,3 @@ def _flat(settings: dict[str, Any], prefix: str = "") -> dict[str, Any]:
         key = f"{prefix}{name}"
         flat.update(_flat(value, f"{key}.") if isinstance(value, dict) else {key: value})
     return flat
-
-
-@contextmanager
-def _disk(run: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        room = "make room and " if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG) else ""
-        raise OutputError(run, f"cannot be used ({error.strerror or error}); {room}go on with --resume") from error

@@ -295,3 +295,21 @@ def test_the_trained_head_sees_as_much_at_once_as_in_training(tmp_path: Path) ->
 def test_layers_that_cannot_be_are_named(tmp_path: Path, changes: dict[str, object], message: str) -> None:
     with pytest.raises(ModelError, match=message):
         trainer(small_config(**changes), tmp_path)
+
+
+def test_a_run_that_goes_on_within_an_epoch_leaves_the_best_one_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(loop, "REPORT_EVERY_S", 0.0)
+    monkeypatch.setattr(loop, "SAVE_EVERY_S", 0.0)
+    reports = trainer(small_config(), tmp_path).run()
+    for _ in range(7 + 4):  # an epoch's six steps and its end, then four steps more
+        next(reports)
+    reports.close()
+    best = weights_of(tmp_path / "best")
+    again = trainer(small_config(), tmp_path)
+    assert again._step == 9  # saved when the next report was asked for
+    reports = again.run()
+    next(reports)
+    reports.close()
+    assert_same(best, weights_of(tmp_path / "best"))

@@ -1,0 +1,79 @@
+"""What an epoch's model is worth, where it comes from, and what happens when it cannot be written."""
+
+from __future__ import annotations
+
+import copy
+import errno
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from seqfer import __version__
+from seqfer.datasets.packed import PackedClip, PackedClips
+from seqfer.errors import OutputError
+from seqfer.evaluation.calibration import log_loss
+from seqfer.evaluation.metrics import metrics
+from seqfer.evaluation.predictions import predict
+from seqfer.models.checkpoint import Provenance
+from seqfer.models.classifier import SequenceClassifier
+from seqfer.models.inference import Predictor
+from seqfer.training.config import TrainConfig
+from seqfer.training.processes import own_batch_norms
+from seqfer.training.schedule import Merit
+
+
+def measure(
+    model: SequenceClassifier, device: torch.device, packed: PackedClips, clips: Sequence[PackedClip]
+) -> dict[str, Any]:
+    """A model's figures on some clips, read as `seqfer evaluate` reads them; the model stays as it is."""
+    model = copy.deepcopy(model)
+    own_batch_norms(model)
+    predictions = predict(Predictor(model, device), packed, clips)
+    figures = metrics(predictions.matrix())
+    return {
+        "clips": figures.count,
+        "accuracy": figures.accuracy,
+        "uar": figures.uar,
+        "macro_f1": figures.macro_f1,
+        "log_loss": log_loss(predictions.probabilities, predictions.truth),
+    }
+
+
+def merit(figures: dict[str, Any], select: str) -> Merit:
+    """How good validation figures are; of two epochs with the same, the one with less loss is better."""
+    loss = float(figures["log_loss"])
+    return (-loss,) if select == "loss" else (float(figures[select]), -loss)
+
+
+def provenance_of(config: TrainConfig, start: str, data: dict[str, Any], entry: dict[str, Any]) -> Provenance:
+    """The record of an epoch's model.
+
+    Args:
+        config: the run's settings.
+        start: what the weights were at first.
+        data: what was learnt from.
+        entry: of the epoch, in the run's history.
+    """
+    training = {
+        "config": asdict(config),
+        "start_sha256": start,
+        "data": data,
+        "epoch": entry["epoch"],
+        "seed": config.seed,
+        "versions": {"seqfer": __version__, "torch": torch.__version__},
+    }
+    return Provenance(training, {"validation": {**entry["validation"], "chose_the_epoch": True}})
+
+
+@contextmanager
+def on_disk(run: Path) -> Iterator[None]:
+    """Turn what the operating system says of a run's files into an error with a remedy."""
+    try:
+        yield
+    except OSError as error:
+        room = "make room and " if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG) else ""
+        raise OutputError(run, f"cannot be used ({error.strerror or error}); {room}go on with --resume") from error
