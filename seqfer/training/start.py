@@ -72,7 +72,7 @@ def starting_model(config: TrainConfig, labels: LabelSet) -> tuple[SequenceClass
             window_s=config.data.longest_s,
         )
     )
-    _try(model)
+    _try(model, min(2, config.batch_size))
     if config.start.weights == "scratch":
         return model, "scratch"
     if config.start.weights == "imagenet":
@@ -102,12 +102,12 @@ def _sizes(model: SequenceClassifier) -> dict[str, torch.Size]:
     return {name: value.shape for name, value in model.head.state_dict().items()}
 
 
-def _try(model: SequenceClassifier) -> None:
-    """Raise ModelError if a model's layers cannot learn from pictures of its size."""
+def _try(model: SequenceClassifier, stills: int) -> None:
+    """Raise ModelError if a model's layers cannot learn from pictures of its size, so many in a step."""
     preprocess = model.architecture.preprocess
-    frames = torch.zeros(2, 1, preprocess.channels, preprocess.size, preprocess.size)
+    frames = torch.zeros(stills, 1, preprocess.channels, preprocess.size, preprocess.size)
     try:
-        copy.deepcopy(model).train()(frames, torch.ones(2, dtype=torch.int64))
+        copy.deepcopy(model).train()(frames, torch.ones(stills, dtype=torch.int64))
     except (RuntimeError, ValueError) as error:
         reason = " ".join(str(error).split())[:120]
         raise ModelError(

@@ -81,7 +81,7 @@ def test_unknown_commands_and_options_end_with_two(tmp_path: Path) -> None:
         assert "Traceback" not in done.stderr
 
 
-def test_the_wheel_holds_the_weights(tmp_path: Path) -> None:
+def test_the_wheel_holds_weights_and_settings(tmp_path: Path) -> None:
     pytest.importorskip("hatchling", reason="the build backend is not installed")
     command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)]
     subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
@@ -90,5 +90,6 @@ def test_the_wheel_holds_the_weights(tmp_path: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         members = set(archive.namelist())
     assert {f"seqfer/models/weights/compact/model.{kind}" for kind in ("json", "safetensors")} <= members
+    assert {f"seqfer/configs/{path.name}" for path in (ROOT / "configs").glob("*.yaml")} <= members
     assert not [name for name in members if name.startswith("tests")]
     assert any(name.endswith("licenses/LICENSE") for name in members)

@@ -290,6 +290,10 @@ def test_the_trained_head_sees_as_much_at_once_as_in_training(tmp_path: Path) ->
             {"model__encoder": "vgg", "model__encoder_settings": {"widths": [4] * 6, "convolutions": [1] * 6}},
             "encoder 'vgg' cannot learn from 16 pixels",
         ),
+        (  # a single frame leaves its norms nothing to compare
+            {"model__encoder": "resnet18", "model__encoder_settings": {}, "batch_size": 1},
+            "encoder 'resnet18' cannot learn from 16 pixels",
+        ),
     ],
 )
 def test_layers_that_cannot_be_are_named(tmp_path: Path, changes: dict[str, object], message: str) -> None:
