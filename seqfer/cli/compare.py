@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from seqfer.cli.console import out, plain_table, remark_line, say
+from seqfer.cli.console import out, plain_table, say
+from seqfer.cli.measuring import remark_few_units
 
 if TYPE_CHECKING:
     from seqfer.evaluation.comparison import Comparison
@@ -24,7 +25,6 @@ def compare(
     """Put two models side by side: figures, paired differences with intervals, McNemar's test, both matrices."""
     from seqfer.evaluation.comparison import compare as look
     from seqfer.evaluation.comparison import read_answers
-    from seqfer.evaluation.report import FEW_UNITS
 
     found = look(read_answers(first), read_answers(second))
     table = plain_table("figure", "A", "B", "B - A", "95 % interval")
@@ -34,10 +34,8 @@ def compare(
     say(f"A: {first}")
     say(f"B: {second}")
     out.print(table)
-    kind, count = found.units
-    say(f"intervals: paired bootstrap over {count} {kind}")
-    if count < FEW_UNITS:
-        remark_line(f"{count} {kind} are too few for these intervals to be trusted")
+    say(f"intervals: paired bootstrap over {found.units[1]} {found.units[0]}")
+    remark_few_units(found.units)
     say(
         f"rightly answered by A alone {found.only_a}, by B alone {found.only_b}; McNemar's exact p = {found.p:.3g}"
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -39,6 +39,12 @@ def error_line(error: Exception) -> None:
 def remark_line(text: str) -> None:
     """One line on stderr for what a user should know but need not act on."""
     print("note: " + text, file=sys.stderr, flush=True)
+
+
+def remark_left_out(left_out: Mapping[str, str]) -> None:
+    """One line on stderr for each clip that is not in a cache, with the reason."""
+    for clip_id, why in left_out.items():
+        remark_line(f"{clip_id}: {why}; left out")
 
 
 @contextmanager

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from seqfer.cli.console import out, plain_table, progress, remark_line, say
+from seqfer.cli.console import out, plain_table, progress, remark_left_out, say
 from seqfer.cli.following import follow
 from seqfer.cli.measuring import say_figures
 from seqfer.cli.reading import Cache, Data, Device
@@ -50,8 +50,7 @@ def crossval(
     check_folds(settings, read_manifest(data).records)
     with progress("preparing", "clips") as advance:
         packed, manifest = open_data(settings, data, cache, progress=advance)
-    for clip_id, why in packed.left_out.items():
-        remark_line(f"{clip_id}: {why}; left out")
+    remark_left_out(packed.left_out)
     found: list[Predictions] = []
     models: list[str] = []
     record = describe(data, manifest, packed)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from seqfer.cli.console import progress, remark_line, say
+from seqfer.cli.console import progress, remark_left_out, say
 from seqfer.cli.reading import Faces, PictureRate
 
 
@@ -38,6 +38,5 @@ def prepare(
     clips = read_manifest(manifest)
     with progress("preparing", "clips") as advance:
         packed = make(clips, output, settings, workers, advance)
-    for clip_id, why in packed.left_out.items():
-        remark_line(f"{clip_id}: {why}; left out")
+    remark_left_out(packed.left_out)
     say(f"{len(packed)} of {len(clips.records)} clips, {len(packed.frames)} frames -> {output}")

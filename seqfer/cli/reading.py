@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from seqfer.cli.console import progress, remark_line
+from seqfer.cli.console import progress, remark_left_out, remark_line
 from seqfer.errors import OptionError
 
 if TYPE_CHECKING:
@@ -79,8 +79,7 @@ def read_split(
     picture_rate = picture_rate or own.get("picture_rate", PICTURE_RATE)
     with progress("preparing", "clips") as advance:
         packed, manifest = open_clips(data, predictor.architecture.preprocess, faces, cache, picture_rate, advance)
-    for clip_id, why in packed.left_out.items():
-        remark_line(f"{clip_id}: {why}; left out")
+    remark_left_out(packed.left_out)
     chosen = [clip for clip in packed.clips if split in (clip.split, "all")]
     with progress("reading", "clips") as advance:
         return predict(predictor, packed, chosen, advance), packed, manifest

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from seqfer.cli.console import progress, remark_line, say
+from seqfer.cli.console import progress, remark_left_out, remark_line, say
 from seqfer.cli.following import follow
 from seqfer.cli.reading import Cache, Data, Device
 
@@ -48,8 +48,7 @@ def train(
         with progress("preparing", "clips") as advance:
             trainer = open_run(settings, data, output, cache, own, resume, team, advance)
         if team.leads:
-            for clip_id, why in trainer.packed.left_out.items():
-                remark_line(f"{clip_id}: {why}; left out")
+            remark_left_out(trainer.packed.left_out)
             if trainer.data["leaky"]:
                 remark_line(f"validation figures will be too good: {trainer.data['leaky']}")
         if trainer.history and team.leads:
