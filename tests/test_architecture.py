@@ -12,12 +12,13 @@ PACKAGE = Path(__file__).parents[1] / "seqfer"
 # From the ground up; rooms on one floor do not know each other.
 FLOORS = [
     {"errors", "__init__"},
-    {"labels", "files", "machine", "prefetch"},
+    {"labels", "files", "machine", "prefetch", "edges"},
     {"preprocess", "video"},
     {"faces", "models", "timeline"},
     {"annotation", "datasets"},
     {"evaluation", "demo", "environment"},
     {"training", "classic"},
+    {"papers"},
     {"cli"},
 ]
 FLOOR_OF = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}

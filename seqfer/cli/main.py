@@ -17,9 +17,11 @@ from seqfer.cli import (
     crossval,
     demo,
     doctor,
+    ensemble,
     evaluate,
     manifest,
     models,
+    papers,
     prepare,
     train,
 )
@@ -40,9 +42,11 @@ app.command()(audit.audit)
 app.command()(prepare.prepare)
 app.command()(train.train)
 app.command()(crossval.crossval)
+app.command()(ensemble.ensemble)
 app.command()(evaluate.evaluate)
 app.command()(compare.compare)
 app.command()(calibrate.calibrate)
+app.add_typer(papers.app)
 app.command()(demo.demo)
 app.command()(models.models)
 app.command()(doctor.doctor)

@@ -26,7 +26,9 @@ CONFIG_FOLDERS = (PACKAGE / "configs", PACKAGE.parent / "configs")
 def known_configs() -> dict[str, Path]:
     """The settings that come with seqfer, by name."""
     folder = next(folder for folder in CONFIG_FOLDERS if folder.is_dir())
-    return {path.stem: path for path in sorted(folder.glob("*.yaml"))}
+    found = {path.relative_to(folder).with_suffix("").as_posix(): path for path in folder.rglob("*.yaml")}
+    # Our own first, then the papers'.
+    return dict(sorted(found.items(), key=lambda item: ("/" in item[0], item[0])))
 
 
 def read_config(path: str | Path, changes: Sequence[str] = ()) -> TrainConfig:

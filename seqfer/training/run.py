@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 
 from seqfer.datasets.manifest import read_manifest
 from seqfer.datasets.opening import open_clips
-from seqfer.datasets.packed import PackedClips
-from seqfer.datasets.types import Manifest
+from seqfer.datasets.packed import PackedClip, PackedClips
+from seqfer.datasets.types import ClipRecord, Manifest
 from seqfer.errors import OutputError
 from seqfer.files import sha256_of
 from seqfer.labels import LabelSet
@@ -21,6 +21,8 @@ from seqfer.training.loop import OWN_FILES, Trainer
 from seqfer.training.optimizers import stage_rates
 from seqfer.training.processes import Team
 from seqfer.training.start import label_set, starting_model
+
+T = TypeVar("T", bound=PackedClip | ClipRecord)
 
 
 def open_data(
@@ -73,12 +75,18 @@ def open_run(
     check_folder(run, resume)
     # What cannot go well is said before hours are spent on preparing clips.
     records = read_manifest(data).records
-    learnt, chosen = ([r for r in records if r.split == split] for split in ("train", "validation"))
-    check_settings(config, label_set(config, records, learnt, chosen))
+    check_settings(config, label_set(config, records, *parts_of(config, records)))
     packed, manifest = open_data(config, data, Path(cache) if cache else None, team, progress)
-    train, validation = ([c for c in packed.clips if c.split == split] for split in ("train", "validation"))
+    train, validation = parts_of(config, packed.clips)
     record = describe(data, manifest, packed)
     return Trainer(config, packed, train, validation, run, device or choose_device(), team, record)
+
+
+def parts_of(config: TrainConfig, clips: Sequence[T]) -> tuple[list[T], list[T]]:
+    """The clips to learn from, and those that choose the epoch."""
+    learnt = ("train", "validation") if config.data.with_validation else ("train",)
+    train = [clip for clip in clips if clip.split in learnt]
+    return train, [clip for clip in clips if clip.split == "validation" and "validation" not in learnt]
 
 
 def check_settings(config: TrainConfig, labels: LabelSet) -> None:
