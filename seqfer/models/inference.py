@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from numpy.typing import NDArray
 from torch.fx.experimental.optimization import fuse
 
 from seqfer.errors import OptionError
+from seqfer.machine import usable_cores
 from seqfer.models.classifier import SequenceClassifier
 from seqfer.models.heads import SequenceOutput
 
@@ -60,11 +62,25 @@ def choose_precision(name: str, device: torch.device) -> torch.dtype:
     return torch.bfloat16 if fast else torch.float32
 
 
+@contextmanager
+def shared_cores() -> Iterator[None]:
+    """Leave half of the cores to decoding and detection while the network runs beside them."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(max(1, min(before, usable_cores() // 2)))
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
 class Predictor:
     """A model made ready to read faces on one device.
 
     Batch norms are folded into the convolutions before them; the model given is left as it was. The head
     always computes in float32.
+
+    Attributes:
+        window: steps of a track that the head reads at once.
     """
 
     def __init__(
@@ -81,6 +97,7 @@ class Predictor:
         model = copy.deepcopy(model).eval().float().cpu()
         self.architecture = model.architecture
         self.embedding_dim = model.embedding_dim
+        self.window = max(2, round(self.architecture.window_s * self.architecture.frame_rate))
         encoder = fuse(model.encoder)
         encoder.to(memory_format=torch.channels_last)
         self._encoder = encoder.to(self.device, self.dtype)
@@ -162,8 +179,7 @@ class Predictor:
         rate = self.architecture.frame_rate
         grid = np.arange(times_s[0], times_s[-1] + 0.5 / rate, 1 / rate)
         # Every window is equally long: a short sequence is a single one.
-        window = max(2, round(self.architecture.window_s * rate))
-        windows = overlapping_windows(len(grid), window, window // 2)
+        windows = overlapping_windows(len(grid), self.window, self.window // 2)
 
         def batches() -> Iterator[torch.Tensor]:
             for first in range(0, len(windows), WINDOWS_AT_ONCE):
