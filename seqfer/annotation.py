@@ -24,10 +24,10 @@ from seqfer import __version__
 from seqfer.faces.extraction import extract_faces, glance_at
 from seqfer.faces.tracker import lasting_tracks
 from seqfer.faces.types import FrameFaces, check_detector, create_detector
-from seqfer.machine import installed_version
+from seqfer.machine import installed_version, usable_cores
 from seqfer.models.bundled import DEFAULT_MODEL, load_model
 from seqfer.models.checkpoint import Checkpoint
-from seqfer.models.inference import Predictor, choose_device, shared_cores
+from seqfer.models.inference import Predictor, choose_device, network_threads
 from seqfer.prefetch import Prefetch
 from seqfer.timeline.types import SegmentOptions, Timeline
 from seqfer.video.digest import digest_of
@@ -107,7 +107,8 @@ class Annotator:
         detector = create_detector(self.detector)
         try:
             with (
-                shared_cores(),
+                # The other half is for decoding and detection, which run beside the network.
+                network_threads(usable_cores() // 2),
                 _hashing(path) as digest,
                 open_video(path, self.every, self.picture_rate) as stream,
                 Prefetch(stream, FRAMES_AHEAD) as frames,

@@ -18,6 +18,7 @@ from seqfer.cli import (
     demo,
     doctor,
     evaluate,
+    live,
     manifest,
     models,
     prepare,
@@ -35,6 +36,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command()(annotate.annotate)
+app.command()(live.live)
 app.command()(manifest.manifest)
 app.command()(audit.audit)
 app.command()(prepare.prepare)

@@ -17,7 +17,6 @@ from numpy.typing import NDArray
 from torch.fx.experimental.optimization import fuse
 
 from seqfer.errors import OptionError
-from seqfer.machine import usable_cores
 from seqfer.models.classifier import SequenceClassifier
 from seqfer.models.heads import SequenceOutput
 
@@ -63,10 +62,10 @@ def choose_precision(name: str, device: torch.device) -> torch.dtype:
 
 
 @contextmanager
-def shared_cores() -> Iterator[None]:
-    """Leave half of the cores to decoding and detection while the network runs beside them."""
+def network_threads(most: int) -> Iterator[None]:
+    """Let the networks compute in at most so many threads, at least one, and not in more than before."""
     before = torch.get_num_threads()
-    torch.set_num_threads(max(1, min(before, usable_cores() // 2)))
+    torch.set_num_threads(max(1, min(before, most)))
     try:
         yield
     finally:
