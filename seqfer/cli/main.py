@@ -19,6 +19,7 @@ from seqfer.cli import (
     doctor,
     ensemble,
     evaluate,
+    live,
     manifest,
     models,
     papers,
@@ -37,6 +38,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command()(annotate.annotate)
+app.command()(live.live)
 app.command()(manifest.manifest)
 app.command()(audit.audit)
 app.command()(prepare.prepare)
