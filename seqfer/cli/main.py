@@ -21,6 +21,7 @@ from seqfer.cli import (
     manifest,
     models,
     prepare,
+    regions,
     train,
 )
 from seqfer.cli.console import error_line
@@ -43,6 +44,7 @@ app.command()(crossval.crossval)
 app.command()(evaluate.evaluate)
 app.command()(compare.compare)
 app.command()(calibrate.calibrate)
+app.command()(regions.regions)
 app.command()(demo.demo)
 app.command()(models.models)
 app.command()(doctor.doctor)
