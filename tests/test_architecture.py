@@ -15,7 +15,7 @@ FLOORS = [
     {"labels", "files", "machine", "prefetch", "edges"},
     {"preprocess", "video"},
     {"faces", "models", "timeline"},
-    {"annotation", "datasets"},
+    {"annotation", "datasets", "explanation"},
     {"evaluation", "demo", "environment"},
     {"training", "classic"},
     {"cli"},

@@ -18,6 +18,7 @@ from seqfer.cli import (
     demo,
     doctor,
     evaluate,
+    explain,
     manifest,
     models,
     prepare,
@@ -44,6 +45,7 @@ app.command()(crossval.crossval)
 app.command()(evaluate.evaluate)
 app.command()(compare.compare)
 app.command()(calibrate.calibrate)
+app.command()(explain.explain)
 app.command()(regions.regions)
 app.command()(demo.demo)
 app.command()(models.models)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from numpy.typing import NDArray
 from torch.fx.experimental.optimization import fuse
 
 from seqfer.errors import OptionError
+from seqfer.machine import usable_cores
 from seqfer.models.classifier import SequenceClassifier
 from seqfer.models.heads import SequenceOutput
 
@@ -58,6 +60,17 @@ def choose_precision(name: str, device: torch.device) -> torch.dtype:
     asks = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
     fast = device.type == "cpu" and any(getattr(torch.cpu, ask, bool)() for ask in asks)
     return torch.bfloat16 if fast else torch.float32
+
+
+@contextmanager
+def shared_cores() -> Iterator[None]:
+    """Leave half of the cores to decoding and detection while a network runs beside them."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(max(1, min(before, usable_cores() // 2)))
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 class Predictor:

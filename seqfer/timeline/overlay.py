@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
 
@@ -39,12 +39,15 @@ def write_overlay(
         VideoError: the video cannot be read any more.
         OutputError: the file cannot be written.
     """
-    source = timeline.video.path
-    with open_video(source, picture_rate=picture_rate) as stream:
-        rate = stream.info.frame_rate or Fraction(DEFAULT_RATE)
-        has_sound = source.is_file() and stream.info.frame_rate is not None
-        sound = SoundSource(source, stream.info.start_s) if has_sound else None
-        write_video(path, _drawn(timeline, stream, progress), rate, sound)
+    with open_video(timeline.video.path, picture_rate=picture_rate) as stream:
+        write_like(stream, path, _drawn(timeline, stream, progress))
+
+
+def write_like(stream: FrameStream, path: Path, frames: Iterable[Frame]) -> None:
+    """Write frames as an MP4 file with the average rate and the sound of the stream that they come from."""
+    source, rate = stream.info.path, stream.info.frame_rate
+    sound = SoundSource(source, stream.info.start_s) if source.is_file() and rate is not None else None
+    write_video(path, frames, rate or Fraction(DEFAULT_RATE), sound)
 
 
 def _drawn(
@@ -77,26 +80,38 @@ def draw_face(
     """
     names = timeline.label_set.names
     leader = names[int(probabilities.argmax())]
-    colour = rgb_of(leader)
-    # One unit is the height of a line of text: readable in small frames, not huge in large ones.
-    unit = max(9, round(min(image.shape[:2]) / 30))
-    thickness = max(1, unit // 8)
+    draw_box(image, box, f"{track_id}  {leader} {probabilities.max():.2f}", rgb_of(leader))
+    _bars(image, box, probabilities, names)
+
+
+def draw_box(
+    image: Image, box: NDArray[np.float64] | Sequence[float], text: str, colour: tuple[int, int, int]
+) -> None:
+    """Draw a box with a text on a plate above it into an image (H, W, 3), in place."""
+    unit = text_height(image)
     x1, y1, x2, y2 = (round(float(value)) for value in box)
-    cv2.rectangle(image, (x1, y1), (x2, y2), colour, thickness + 1, cv2.LINE_AA)
-    text = f"{track_id}  {leader} {probabilities.max():.2f}"
-    _plate(image, (x1, max(0, y1 - unit - 4)), (len(text) * unit * 0.52 + 8, unit + 4), colour, 1.0)
-    _text(image, text, (x1 + 4, max(unit, y1 - 4)), unit * 0.85, DARK)
-    _bars(image, (x1, y1, x2, y2), probabilities, names, unit)
+    cv2.rectangle(image, (x1, y1), (x2, y2), colour, max(1, unit // 8) + 1, cv2.LINE_AA)
+    draw_plate(image, text, (x1, max(0, y1 - unit - 4)), colour)
+
+
+def draw_plate(image: Image, text: str, corner: tuple[int, int], colour: tuple[int, int, int]) -> None:
+    """Draw a line of text on a coloured plate whose upper left corner is given into an image, in place."""
+    unit = text_height(image)
+    width = cv2.getTextSize(text, FONT, *_scale_of(unit * 0.85))[0][0]
+    _plate(image, corner, (width + 8, unit + 4), colour, 1.0)
+    _text(image, text, (corner[0] + 4, corner[1] + unit), unit * 0.85, DARK)
+
+
+def text_height(image: Image) -> int:
+    """Height of a line of text in pixels: readable in small frames, not huge in large ones."""
+    return max(9, round(min(image.shape[:2]) / 30))
 
 
 def _bars(
-    image: Image,
-    box: tuple[int, int, int, int],
-    probabilities: NDArray[np.float64],
-    names: tuple[str, ...],
-    unit: int,
+    image: Image, box: NDArray[np.float64], probabilities: NDArray[np.float64], names: tuple[str, ...]
 ) -> None:
-    x1, y1, x2, y2 = box
+    unit = text_height(image)
+    x1, y1, x2, y2 = (round(float(value)) for value in box)
     row, name_width, bar_width = unit, round(4.4 * unit), 4 * unit
     named = y2 - y1 >= row * len(names) * 0.6
     if not named:
@@ -127,6 +142,11 @@ def _plate(
 
 
 def _text(image: Image, text: str, origin: tuple[int, int], height: float, colour: tuple[int, int, int]) -> None:
+    scale, thickness = _scale_of(height)
+    cv2.putText(image, text, origin, FONT, scale, colour, thickness, cv2.LINE_AA)
+
+
+def _scale_of(height: float) -> tuple[float, int]:
+    """The font's scale and thickness for lines of some height."""
     # The font's capitals are 22 pixels high at scale 1.
-    scale = height / 22 * 0.72
-    cv2.putText(image, text, origin, FONT, scale, colour, max(1, round(height / 12)), cv2.LINE_AA)
+    return height / 22 * 0.72, max(1, round(height / 12))
