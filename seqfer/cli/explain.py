@@ -102,7 +102,7 @@ def _write_picture(file: Path, output: Path, explainer: Explainer, places: list[
         with write_whole(output) as place, warnings.catch_warnings():
             # A name in a script that the font lacks shows as boxes; there is nothing to be done about it here.
             warnings.filterwarnings("ignore", message="Glyph .* missing")
-            figure.savefig(place)
+            figure.savefig(place, bbox_inches="tight", pad_inches=0.08)
     except OSError as error:
         raise OutputError(output, f"cannot be written ({error.strerror or error})") from error
     say(f"{printable(file)}: {_count(len(places), 'face')} -> {output}")

@@ -60,8 +60,9 @@ def write_explained(
         shared_cores(),
         open_video(source, picture_rate=picture_rate) as stream,
         Prefetch(stream, FRAMES_AHEAD) as frames,
+        Prefetch(_drawn(frames, explainer, places), FRAMES_AHEAD) as drawn,
     ):
-        write_like(stream, path, _told(_drawn(frames, explainer, places), stream.info.frame_count, progress))
+        write_like(stream, path, _told(drawn, stream.info.frame_count, progress))
         return stream.report
 
 

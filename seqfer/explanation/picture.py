@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import cv2
@@ -10,7 +11,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from seqfer.explanation.drawing import blend, colours_of
-from seqfer.explanation.maps import WHAT_MAPS_SAY, Explainer
+from seqfer.explanation.maps import WHAT_MAPS_SAY, Explainer, Explanation
 from seqfer.explanation.places import Place
 from seqfer.video.types import Image
 
@@ -43,29 +44,38 @@ def plot_explained(image: Image, places: list[Place], explainer: Explainer, titl
     figure.text(0.1 / width, 1 - 0.1 / height, title, va="top", fontsize=9, fontweight="bold", parse_math=False)
     note = f"{WHAT_MAPS_SAY}\nEach map is scaled to its own maximum; the frame is read alone."
     figure.text(0.1 / width, 0.1 / height, note, va="bottom", fontsize=7, color="#555555")
+    side = CELL_IN - GAP_IN
     for row, place in enumerate(places):
-        face = _enlarged(seen[row], cv2.INTER_CUBIC)
-        pictures = [face]
-        for method in explainer.methods:
-            heat = found.maps[method][row]
-            if method == "saliency":
-                pictures.append(colours_of(_enlarged(heat, cv2.INTER_NEAREST)))
-            else:
-                pictures.append(blend(face, _enlarged(heat, cv2.INTER_LINEAR)))
         bottom = 1 - (HEAD_IN + CELL_IN * (row + 1)) / height
         caption = f"face {place.track_id}\n" + found.caption_of(row).replace(" ", "\n")
         figure.text(
-            (LEFT_IN - 0.1) / width, bottom + CELL_IN / 2 / height, caption, ha="right", va="center", fontsize=9
+            (LEFT_IN - 0.1) / width, bottom + side / 2 / height, caption, ha="right", va="center", fontsize=9
         )
-        for column, picture in enumerate(pictures):
-            side = CELL_IN - GAP_IN
-            left = LEFT_IN + CELL_IN * column
-            axes = figure.add_axes((left / width, bottom, side / width, side / height))
+        for column, (picture, remark) in enumerate(_panels(seen[row], found, row)):
+            left = (LEFT_IN + CELL_IN * column) / width
+            axes = figure.add_axes((left, bottom, side / width, side / height))
             axes.imshow(picture, interpolation="nearest")
             axes.set_axis_off()
+            plate = {"facecolor": "black", "alpha": 0.6, "linewidth": 0}
+            axes.text(
+                0.5, 0.05, remark, transform=axes.transAxes, ha="center", fontsize=8, color="white", bbox=plate
+            )
             if row == 0:
                 axes.set_title(headings[column], fontsize=8)
     return figure
+
+
+def _panels(seen: Image, found: Explanation, row: int) -> Iterator[tuple[Image, str]]:
+    """A face as the model sees it, then its maps, each with a remark if there is one."""
+    face = _enlarged(seen, cv2.INTER_CUBIC)
+    yield face, ""
+    for method, maps in found.maps.items():
+        heat = maps[row]
+        remark = "" if heat.any() else f"nothing speaks for {found.label_of(row)}"
+        if method == "saliency":
+            yield colours_of(_enlarged(heat, cv2.INTER_NEAREST)), remark
+        else:
+            yield blend(face, _enlarged(heat, cv2.INTER_LINEAR)), remark
 
 
 def _enlarged(picture: NDArray[Any], how: int) -> NDArray[Any]:

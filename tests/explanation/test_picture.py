@@ -38,3 +38,14 @@ def test_the_picture_can_be_written(tmp_path: Path) -> None:
     drawn = read_image(tmp_path / "picture.png")
     assert drawn.shape[1] > 1000
     assert len(np.unique(drawn.reshape(-1, 3), axis=0)) > 1000
+
+
+def test_a_map_without_anything_in_it_says_so() -> None:
+    model = model_of(head="mean")
+    with torch.no_grad():
+        model.head.frame.weight[4] = -1  # type: ignore[union-attr, operator]
+    explainer = Explainer(model, torch.device("cpu"), label="sad")
+    places = find_places(portrait_path(), explainer.architecture.preprocess)[0]
+    figure = plot_explained(read_image(portrait_path()), places, explainer, "a title")
+    remarks = [[text.get_text() for text in axes.texts] for axes in figure.axes]
+    assert remarks == [[""], [""], ["nothing speaks for sad"]]
