@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from seqfer.cli.console import error_line, out, progress, remark_line, say
+from seqfer.cli.console import counted, error_line, out, progress, remark_line, say
 from seqfer.cli.decoding import faults_of
 from seqfer.errors import OutputError, SeqferError, VideoError
 from seqfer.files import printable
@@ -142,7 +142,7 @@ def _annotate(annotator: Annotator, video: Path, folder: Path, settings: Setting
     except OSError as error:  # a drive that is gone, a file that another program takes away
         return Outcome(video, problem=f"{video}: {error.strerror or error}")
     if video.is_dir():
-        count, rate = _count(timeline.video.frame_count or 0, "picture"), f"{annotator.picture_rate:g}"
+        count, rate = counted(timeline.video.frame_count or 0, "picture"), f"{annotator.picture_rate:g}"
         remark_line(f"{video}: {count} read as one clip at {rate} per second; --picture-rate changes that")
     speed = len(timeline.frame_index) / seconds.total
     cut_off = faults_of(video, DecodeReport(**timeline.provenance["decoding"]))
@@ -170,7 +170,7 @@ def _report(outcome: Outcome) -> None:
         return
     frames, tracks = len(timeline.frame_index), len(timeline.tracks())
     faces = f"{tracks} track{'s' * (tracks != 1)}" if tracks else "no face found"
-    text = f"{printable(outcome.video)}: {_count(frames, 'frame')}, {faces}, {outcome.frames_per_s:.0f} frames/s"
+    text = f"{printable(outcome.video)}: {counted(frames, 'frame')}, {faces}, {outcome.frames_per_s:.0f} frames/s"
     say(f"{text} -> {outcome.folder}")
 
 
@@ -193,10 +193,6 @@ def _close(outcomes: list[Outcome]) -> None:
             table.add_row(Text(printable(outcome.video)), *cells, state)
         out.print(table)
     done = len(outcomes) - len(failures)
-    say(f"{done} of {_count(len(outcomes), 'video')} annotated without a problem")
+    say(f"{done} of {counted(len(outcomes), 'video')} annotated without a problem")
     for outcome in failures:
         say(f"  {outcome.problem}")
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}{'s' * (number != 1)}"

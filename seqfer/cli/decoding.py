@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from seqfer.cli.console import remark_line
+from seqfer.cli.console import counted, remark_line
 
 if TYPE_CHECKING:
     from seqfer.video.types import DecodeReport
@@ -18,6 +18,6 @@ def faults_of(video: Path, report: DecodeReport) -> str | None:
         return f"{video}: is cut off; {report.decoded} of {promised} frames were decoded"
     if report.lost or report.damaged:
         reason = "missing, unreadable or of another size" if video.is_dir() else "not decoded"
-        frames = f"{report.lost} frame{'s' * (report.lost != 1)}"
-        remark_line(f"{video}: {frames} {reason}, {report.damaged} with errors in the picture")
+        lost = counted(report.lost, "frame")
+        remark_line(f"{video}: {lost} {reason}, {report.damaged} with errors in the picture")
     return None

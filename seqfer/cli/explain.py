@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from seqfer.cli.console import progress, say
+from seqfer.cli.console import counted, progress, say
 from seqfer.cli.decoding import faults_of
 from seqfer.cli.reading import Device, Faces, PictureRate
 from seqfer.errors import OptionError, OutputError, SeqferError
@@ -105,7 +105,7 @@ def _write_picture(file: Path, output: Path, explainer: Explainer, places: list[
             figure.savefig(place, bbox_inches="tight", pad_inches=0.08)
     except OSError as error:
         raise OutputError(output, f"cannot be written ({error.strerror or error})") from error
-    say(f"{printable(file)}: {_count(len(places), 'face')} -> {output}")
+    say(f"{printable(file)}: {counted(len(places), 'face')} -> {output}")
 
 
 def _write_video(
@@ -118,12 +118,8 @@ def _write_video(
         report = write_explained(file, output, explainer, places, picture_rate, advance)
     tracks = {place.track_id for found in places.values() for place in found}
     speed = report.decoded / (perf_counter() - start)
-    text = f"{_count(report.decoded, 'frame')}, {_count(len(tracks), 'track')}, {speed:.0f} frames/s"
+    text = f"{counted(report.decoded, 'frame')}, {counted(len(tracks), 'track')}, {speed:.0f} frames/s"
     say(f"{printable(file)}: {text} -> {output}")
     problem = faults_of(file, report)
     if problem:
         raise SeqferError(problem)
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}{'s' * (number != 1)}"

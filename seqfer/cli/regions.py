@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import csv
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from seqfer.cli.console import error_line, progress, say
+from seqfer.cli.console import counted, error_line, progress, say
 from seqfer.errors import SeqferError
 from seqfer.files import output_folder
 
@@ -49,9 +50,12 @@ def regions(
     failed, found = _find(images)
     rows: list[tuple[object, ...]] = []
     faces = empty = done = 0
-    with output_folder(output, overwrite, own=(TABLE,)) as place, progress("regions", "pictures") as advance:
-        finder = RegionFinder()
-        for image, name in zip(found, _names(found), strict=True):
+    with (
+        output_folder(output, overwrite, own=(TABLE,)) as place,
+        closing(RegionFinder()) as finder,
+        progress("regions", "pictures") as advance,
+    ):
+        for number, (image, name) in enumerate(zip(found, _names(found), strict=True), start=1):
             try:
                 shown = _draw(finder, image, place, name, edges)
             except SeqferError as error:
@@ -64,14 +68,13 @@ def regions(
             if not shown:
                 empty += 1
                 say(f"{image}: no face found")
-            advance(done + failed, len(found))
-        finder.close()
+            advance(number, len(found))
         if not done:
             raise typer.Exit(1)
         with (place / TABLE).open("w", newline="", encoding="utf-8", errors="replace") as file:
             csv.writer(file, lineterminator="\n").writerows([COLUMNS, *rows])
     without = f", {empty} without a face" if empty else ""
-    say(f"{_count(done, 'picture')}, {_count(faces, 'face')}{without} -> {output}")
+    say(f"{counted(done, 'picture')}, {counted(faces, 'face')}{without} -> {output}")
     if failed:
         raise typer.Exit(1)
 
@@ -130,7 +133,3 @@ def _rows(path: Path, faces: list[tuple[Region, ...]]) -> list[tuple[object, ...
         for region in face
     ]
     return rows or [(path, *[""] * (len(COLUMNS) - 1))]
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}{'s' * (number != 1)}"
