@@ -15,7 +15,7 @@ FLOORS = [
     {"labels", "files", "machine", "prefetch", "edges"},
     {"preprocess", "video"},
     {"faces", "models", "timeline"},
-    {"annotation", "datasets", "live"},
+    {"annotation", "datasets", "live", "explanation"},
     {"evaluation", "demo", "environment"},
     {"training", "classic"},
     {"papers"},

@@ -19,11 +19,13 @@ from seqfer.cli import (
     doctor,
     ensemble,
     evaluate,
+    explain,
     live,
     manifest,
     models,
     papers,
     prepare,
+    regions,
     train,
 )
 from seqfer.cli.console import error_line
@@ -49,6 +51,8 @@ app.command()(evaluate.evaluate)
 app.command()(compare.compare)
 app.command()(calibrate.calibrate)
 app.add_typer(papers.app)
+app.command()(explain.explain)
+app.command()(regions.regions)
 app.command()(demo.demo)
 app.command()(models.models)
 app.command()(doctor.doctor)

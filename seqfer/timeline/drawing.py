@@ -48,12 +48,22 @@ def draw_face(image: Image, box: Sequence[float], track_id: int, shares: Shares,
 def draw_box(image: Image, box: Sequence[float], track_id: int, shares: Shares, names: Sequence[str]) -> None:
     """Draw a face's box into an image, in place, with its track and leading expression above; as `draw_face`."""
     leader = int(shares.argmax())
-    colour, unit = rgb_of(names[leader]), unit_of(image)
+    draw_named_box(image, box, f"{track_id}  {names[leader]} {shares[leader]:.2f}", rgb_of(names[leader]))
+
+
+def draw_named_box(image: Image, box: Sequence[float], text: str, colour: Colour) -> None:
+    """Draw a box into an image (H, W, 3), in place, with a text on a plate above it."""
+    unit = unit_of(image)
     x1, y1, x2, y2 = _whole(box)
     cv2.rectangle(image, (x1, y1), (x2, y2), colour, max(1, unit // 8) + 1, cv2.LINE_AA)
-    text = f"{track_id}  {names[leader]} {shares[leader]:.2f}"
-    draw_plate(image, (x1, max(0, y1 - unit - 4)), (len(text) * unit * 0.52 + 8, unit + 4), colour, 1.0)
-    draw_text(image, text, (x1 + 4, max(unit, y1 - 4)), unit * 0.85, DARK)
+    draw_line(image, text, (x1, max(0, y1 - unit - 4)), colour)
+
+
+def draw_line(image: Image, text: str, corner: tuple[int, int], colour: Colour) -> None:
+    """Draw a line of text on a coloured plate, whose upper left corner is given, into an image, in place."""
+    unit = unit_of(image)
+    draw_plate(image, corner, (text_width(text, unit * 0.85) + 8, unit + 4), colour, 1.0)
+    draw_text(image, text, (corner[0] + 4, corner[1] + unit), unit * 0.85, DARK)
 
 
 def draw_bars(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from fractions import Fraction
 from pathlib import Path
 
@@ -34,12 +34,15 @@ def write_overlay(
         VideoError: the video cannot be read any more.
         OutputError: the file cannot be written.
     """
-    source = timeline.video.path
-    with open_video(source, picture_rate=picture_rate) as stream:
-        rate = stream.info.frame_rate or Fraction(DEFAULT_RATE)
-        has_sound = source.is_file() and stream.info.frame_rate is not None
-        sound = SoundSource(source, stream.info.start_s) if has_sound else None
-        write_video(path, _drawn(timeline, stream, progress), rate, sound)
+    with open_video(timeline.video.path, picture_rate=picture_rate) as stream:
+        write_like(stream, path, _drawn(timeline, stream, progress))
+
+
+def write_like(stream: FrameStream, path: Path, frames: Iterable[Frame]) -> None:
+    """Write frames as an MP4 file with the average rate and the sound of the stream that they come from."""
+    source, rate = stream.info.path, stream.info.frame_rate
+    sound = SoundSource(source, stream.info.start_s) if source.is_file() and rate is not None else None
+    write_video(path, frames, rate or Fraction(DEFAULT_RATE), sound)
 
 
 def _drawn(
