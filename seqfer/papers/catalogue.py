@@ -10,7 +10,16 @@ from collections.abc import Callable
 from pathlib import Path
 
 from seqfer.errors import OptionError
-from seqfer.papers.steps import cleaned, crossed, manifest, measured, set_options, swept, train_and_measure
+from seqfer.papers.steps import (
+    cleaned,
+    crossed,
+    manifest,
+    measured,
+    set_options,
+    swept,
+    train_and_measure,
+    trained,
+)
 from seqfer.papers.types import Paper, Protocol, Step
 
 Recipe = Callable[[Path, Path, tuple[str, ...]], list[Step]]
@@ -25,14 +34,19 @@ def _fer2013(out: Path, data: Path, clean: bool) -> tuple[Path, list[Step]]:
 P1 = {"transfer": "p1-resnet50-transfer", "scratch": "p1-resnet50-scratch"}
 
 
-def _p1_paper(data: Path, out: Path, changes: tuple[str, ...]) -> list[Step]:
-    steps = [manifest("ckplus48", data, out, "image:80/20")]
-    return steps + train_and_measure(P1, out / "manifest.csv", out, changes)
+def _p1(by_subject: bool) -> Recipe:
+    def steps(data: Path, out: Path, changes: tuple[str, ...]) -> list[Step]:
+        found = [manifest("ckplus48", data, out, "kfold:10" if by_subject else "image:80/20")]
+        for name, config in P1.items():
+            # Whatever the transfer begins with, the other one begins with nothing.
+            own = (*changes, "start.weights=scratch") if name == "scratch" else changes
+            if by_subject:
+                found.append(crossed(config, out / "manifest.csv", out / name, own))
+            else:
+                found += train_and_measure({name: config}, out / "manifest.csv", out, own)
+        return found
 
-
-def _p1_honest(data: Path, out: Path, changes: tuple[str, ...]) -> list[Step]:
-    steps = [manifest("ckplus48", data, out, "kfold:10")]
-    return steps + [crossed(config, out / "manifest.csv", out / name, changes) for name, config in P1.items()]
+    return steps
 
 
 P2 = {"compact-cnn": "p2-compact-cnn"}
@@ -61,7 +75,7 @@ def _p3(clean: bool) -> Recipe:
     def steps(data: Path, out: Path, changes: tuple[str, ...]) -> list[Step]:
         manifest, found = _fer2013(out, data, clean)
         found += train_and_measure({"cnn-bilstm": "p3-cnn-bilstm"}, manifest, out, changes)
-        found += train_and_measure(HERO, manifest, out, changes)
+        found += [trained(config, manifest, out / name, changes) for name, config in HERO.items()]
         members = tuple(str(out / name / "best") for name in HERO)
         hero, evaluation = out / "hero", out / "hero-evaluation"
         found.append(
@@ -136,13 +150,13 @@ PAPERS: dict[str, Paper] = {
                 Protocol(
                     "paper",
                     "80/20 by images, the last of 8 epochs",
-                    _p1_paper,
+                    _p1(by_subject=False),
                     {name: f"{name}-evaluation" for name in P1},
                 ),
                 Protocol(
                     "honest",
                     "10 folds by subject, the last of 8 epochs",
-                    _p1_honest,
+                    _p1(by_subject=True),
                     {name: f"{name}/evaluation" for name in P1},
                 ),
             ),
