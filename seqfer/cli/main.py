@@ -21,6 +21,7 @@ from seqfer.cli import (
     manifest,
     models,
     prepare,
+    sweep,
     train,
 )
 from seqfer.cli.console import error_line
@@ -40,6 +41,7 @@ app.command()(audit.audit)
 app.command()(prepare.prepare)
 app.command()(train.train)
 app.command()(crossval.crossval)
+app.command()(sweep.sweep)
 app.command()(evaluate.evaluate)
 app.command()(compare.compare)
 app.command()(calibrate.calibrate)

@@ -89,7 +89,7 @@ def test_a_later_change_wins_over_an_earlier_one_and_over_the_file(tmp_path: Pat
     [
         ("epochs", "--set takes key=value, as optimizer.rate=0.01, not 'epochs'"),
         ("epochs=[", "--set epochs=[: the value is not YAML"),
-        ("epochs.x=3", "--set epochs.x=3: 'epochs' is not a section"),
+        ("epochs.x=3", "cannot set epochs.x: 'epochs' is not a section"),
         ("optimizer.rate.x=3", "{file}: optimizer.rate: input should be a valid number, not {'x': 3}"),
         ("optimizer=3", "{file}: optimizer must hold settings of its own, not 3"),
         ("=3", "{file}: unknown setting ''; " + TOP + "see docs/settings.md"),
