@@ -190,7 +190,7 @@ def _config(document: dict[str, Any], source: str, fixed: list[Change], own: lis
 def _cell(config: TrainConfig, keys: tuple[str, ...], chosen: Sequence[Sequence[Change]]) -> Cell:
     # The values as they were understood: 1e-4 and 0.0001 are one cell.
     parts = [[(name, as_text(value_of(config, name))) for name, _ in changes] for changes in chosen]
-    name = _folder_name(",".join(f"{key}={text}" for part in parts for key, text in part))
+    name = _folder_name([named for part in parts for named in part])
     return Cell(name, config, tuple(_label(key, part) for key, part in zip(keys, parts, strict=True)))
 
 
@@ -215,10 +215,17 @@ def as_text(value: Any) -> str:
     return json.dumps(value, default=str)
 
 
-def _folder_name(text: str) -> str:
-    """A name that every file system takes; where it says less than the text, a digest tells it from others."""
-    safe = re.sub(r"[^\w.,=+-]+", "-", text, flags=re.ASCII)[:LONGEST_NAME]
-    return safe if safe == text else f"{safe}~{hashlib.sha256(text.encode()).hexdigest()[:8]}"
+def _folder_name(parts: Sequence[tuple[str, str]]) -> str:
+    """A name that every file system takes; where it says less than the settings, a digest tells it from others."""
+    text, safe = (",".join(f"{write(key)}={write(value)}" for key, value in parts) for write in (str, _safe))
+    if safe == text and len(text) <= LONGEST_NAME:
+        return text
+    return f"{safe[:LONGEST_NAME]}~{hashlib.sha256(text.encode()).hexdigest()[:8]}"
+
+
+def _safe(text: str) -> str:
+    plain = re.sub(r"[^\w.+-]+", "-", text, flags=re.ASCII)
+    return text if plain == text else plain.strip("-")
 
 
 def _refuse_doubles(cells: Sequence[Cell]) -> None:

@@ -39,7 +39,7 @@ def plot_sweep(results: Results) -> Figure:
     heights = [map_size[1], 2.7 * down]
     width = max(7.2, map_size[0], 2.5 * across + 1.6)
     figure = Figure(figsize=(width, sum(heights) + 0.8), dpi=120, layout="constrained")
-    figure.suptitle(_title(results), fontsize=10)
+    figure.suptitle(_title(results), fontsize=10, parse_math=False)
     upper, lower = figure.subfigures(2, 1, height_ratios=heights)
     if several:
         _draw_map(upper.add_subplot(), results, columns, rows)

@@ -150,7 +150,7 @@ def cell_figures(outcome: Outcome, best: bool = False) -> tuple[str, str]:
 def listing(results: Results) -> tuple[list[str], list[list[str]]]:
     """The table with a row per cell and all of its figures: columns and rows, as text."""
     sweep, best = results.sweep, results.best
-    head = [*sweep.keys, "accuracy", "UAR", "macro F1", "loss", "best epoch", "seconds"]
+    head = [*sweep.keys, "accuracy", "UAR", "macro F1", "loss", "kept epoch", "seconds"]
     rows = []
     for cell in sweep.cells:
         outcome = results.of(cell)
@@ -174,7 +174,7 @@ def to_markdown(results: Results) -> str:
     lines += markdown_table(*listing(results))
     if best:
         lines += [f"\\* the best cell by {NAMES[results.chooses]}: `{best.name}`.", ""]
-    lines += [f"- `{name}` failed: {o.failed}" for name, o in results.outcomes.items() if o.failed]
+    lines += [f"- failed: {outcome.failed}" for outcome in results.outcomes.values() if outcome.failed]
     lines += ["", f"![Sweep]({PICTURE})", ""]
     return "\n".join(lines)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -39,7 +40,9 @@ def check_sweep(
         except SeqferError as error:
             raise OptionError(f"grid cell {cell.name}: {error}") from error
     if not any(parts_of(cell.config, records)[1] for cell in sweep.cells):
-        raise OptionError("no cell leaves validation clips, by which a sweep compares; let the split choose")
+        raise OptionError(
+            "a sweep compares its cells on the split validation, but they leave no clip of it unlearnt"
+        )
 
 
 def open_cells(
@@ -64,6 +67,7 @@ def open_cell(cell: Cell, opened: Opened, data: Path, folder: Path, device: torc
     Raises:
         SeqferError: the cell was begun with other settings or clips, or cannot be written.
     """
+    gc.collect()  # the cell before may linger in a cycle of references, and a GPU has no room for two
     packed, manifest = opened[_crops(cell.config)]
     clips = parts_of(cell.config, packed.clips)
     return Trainer(cell.config, packed, *clips, folder / cell.name, device, data=describe(data, manifest, packed))
