@@ -23,6 +23,11 @@ def say(text: str = "") -> None:
     out.print(text.encode("utf-8", "replace").decode(), markup=False)
 
 
+def counted(number: int, noun: str) -> str:
+    """A number and its noun, as "1 frame" or "2 frames"."""
+    return f"{number} {noun}{'s' * (number != 1)}"
+
+
 def plain_table(*columns: str) -> Table:
     """An empty table; ruled on a terminal, bare columns elsewhere."""
     from rich.table import Table

@@ -55,8 +55,9 @@ def open_clips(
     from seqfer.datasets.prepare import prepare
 
     rate = "" if picture_rate == PICTURE_RATE else f"-{picture_rate:g}fps"
-    framing = _framing(preprocess.geometry)
-    beside = data.with_name(f"{data.stem}.cache-{faces}-{preprocess.size}x{preprocess.channels}{framing}{rate}")
+    grey = "" if preprocess.grey == "bt601" else f"-{preprocess.grey}"
+    kind = f"{faces}-{preprocess.size}x{preprocess.channels}{grey}{_framing(preprocess.geometry)}{rate}"
+    beside = data.with_name(f"{data.stem}.cache-{kind}")
     settings = CropSettings(preprocess, faces, picture_rate)
     return prepare(manifest, cache or beside, settings, progress=progress), manifest
 
@@ -73,7 +74,7 @@ def _fitted(
 ) -> PackedClips:
     """A cache with the labels, subjects and splits of a manifest, whose clips it must hold."""
     remedy = f"prepare it again: seqfer prepare {data} -o {folder}"
-    if packed.preprocess != preprocess:
+    if packed.preprocess != preprocess.of_crops:
         have, want = ((p.size, p.channels) for p in (packed.preprocess, preprocess))
         what = "framed in another way" if have == want else "{0} x {0} x {1}".format(*have)
         wanted = "{0} x {0} x {1}".format(*want)

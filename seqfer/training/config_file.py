@@ -21,12 +21,16 @@ from seqfer.training.config import TrainConfig
 PACKAGE = Path(__file__).parents[1]
 # Inside the package where it was installed, beside it in a checkout.
 CONFIG_FOLDERS = (PACKAGE / "configs", PACKAGE.parent / "configs")
+SWEEP = ".sweep"  # ends the names of files that `seqfer.training.sweep` reads
 
 
 def known_configs() -> dict[str, Path]:
     """The settings that come with seqfer, by name."""
     folder = next(folder for folder in CONFIG_FOLDERS if folder.is_dir())
-    return {path.stem: path for path in sorted(folder.glob("*.yaml"))}
+    paths = [path for path in folder.rglob("*.yaml") if not path.stem.endswith(SWEEP)]
+    found = {path.relative_to(folder).with_suffix("").as_posix(): path for path in paths}
+    # Our own first, then the papers'.
+    return dict(sorted(found.items(), key=lambda item: ("/" in item[0], item[0])))
 
 
 def read_config(path: str | Path, changes: Sequence[str] = ()) -> TrainConfig:

@@ -82,8 +82,9 @@ def open_run(
 
 def parts_of(config: TrainConfig, clips: Sequence[T]) -> tuple[list[T], list[T]]:
     """The clips to learn from, and those that choose the epoch."""
-    train = [clip for clip in clips if clip.split == "train"]
-    return train, [clip for clip in clips if clip.split == "validation"]
+    learnt = ("train", "validation") if config.data.with_validation else ("train",)
+    train = [clip for clip in clips if clip.split in learnt]
+    return train, [clip for clip in clips if clip.split == "validation" and "validation" not in learnt]
 
 
 def check_data(config: TrainConfig, records: Sequence[ClipRecord]) -> None:

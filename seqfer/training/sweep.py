@@ -18,6 +18,7 @@ from seqfer.errors import OptionError
 from seqfer.training.config import TrainConfig
 from seqfer.training.config_file import (
     CONFIG_FOLDERS,
+    SWEEP,
     is_section,
     known_configs,
     parse_config,
@@ -27,7 +28,6 @@ from seqfer.training.config_file import (
     value_of,
 )
 
-ENDING = ".sweep.yaml"
 PARTS = ("config", "set", "grid")  # of a sweep's file
 LONGEST_NAME = 120  # characters of a cell's folder
 
@@ -73,8 +73,8 @@ class Sweep:
 def known_sweeps() -> dict[str, Path]:
     """The sweeps that come with seqfer, by name."""
     folder = next(folder for folder in CONFIG_FOLDERS if folder.is_dir())
-    found = sorted(folder.rglob(f"*{ENDING}"))
-    return {path.relative_to(folder).as_posix().removesuffix(ENDING): path for path in found}
+    found = sorted(folder.rglob(f"*{SWEEP}.yaml"))
+    return {path.relative_to(folder).with_suffix("").as_posix(): path for path in found}
 
 
 def read_sweep(source: str, changes: Sequence[str] = (), grid: Sequence[str] = ()) -> Sweep:
@@ -114,7 +114,7 @@ def read_sweep(source: str, changes: Sequence[str] = (), grid: Sequence[str] = (
         own = [change for step in chosen for change in step]
         cells.append(_cell(_config(document, str(path), fixed, own), tuple(steps), chosen))
     _refuse_doubles(cells)
-    name = Path(source).name.removesuffix(ENDING).removesuffix(".yaml")
+    name = Path(source).name.removesuffix(".yaml").removesuffix(SWEEP)
     return Sweep(name, tuple(steps), columns, tuple(cells))
 
 

@@ -125,30 +125,24 @@ def test_the_shipped_sweeps_can_be_run(name: str) -> None:
     assert name not in known_configs()
     assert name.startswith("papers/")
     assert f"seqfer sweep {name} " in path.read_text()
-    if document["config"] not in known_configs():
-        pytest.skip(f"the settings {document['config']} are not there yet")
     sweep = read_sweep(name)
     count = 1
     for key in range(len(sweep.keys)):
         count *= len(sweep.values(key))
     assert len(sweep.cells) == count
-    assert {cell.config.data.faces for cell in sweep.cells} == {read_config(document["config"]).data.faces}
+    assert all(cell.config.model == read_config(document["config"]).model for cell in sweep.cells)
+    for cell in sweep.cells:  # what compares cells must not be learnt from
+        assert not cell.config.data.with_validation
+        assert cell.config.select != "last"
 
 
 def test_the_papers_tables_are_the_shipped_grids() -> None:
     grids = {name: yaml.safe_load(path.read_text())["grid"] for name, path in known_sweeps().items()}
     assert {name: list(grid) for name, grid in grids.items()} == {
-        "papers/p2-optimizers": ["optimizer", "schedule.name"],
-        "papers/p5-epochs-batch": ["epochs", "batch_size"],
-        "papers/p5-rate-batch": ["optimizer.rate", "batch_size"],
+        "papers/p2-optimizers.sweep": ["optimizer", "schedule.name"],
+        "papers/p5-epochs-batch.sweep": ["epochs", "batch_size"],
+        "papers/p5-rate-batch.sweep": ["optimizer.rate", "batch_size"],
     }
-    for name, grid in grids.items():
-        options = [
-            f"{key}={yaml.safe_dump(values, default_flow_style=True).strip()[1:-1]}"
-            for key, values in grid.items()
-        ]
-        expected = 18 if name == "papers/p2-optimizers" else 9
-        assert len(read_sweep("compact", ["schedule.warmup=1"], options).cells) == expected
 
 
 @pytest.mark.parametrize(
@@ -240,7 +234,9 @@ def test_a_bad_file_is_one_line_that_names_it(text: str, message: str, settings:
 
 
 def test_names_that_are_not_known_list_settings_and_sweeps(settings: Path) -> None:
-    with pytest.raises(OptionError, match=r"unknown settings 'compakt'; known: .*compact, .*papers/p5-rate-batch"):
+    with pytest.raises(
+        OptionError, match=r"unknown settings 'compakt'; known: .*compact, .*papers/p5-rate-batch.sweep"
+    ):
         read_sweep("compakt", (), ["epochs=1,2"])
     path = settings.with_name("s.sweep.yaml")
     path.write_text("config: gone.yaml\ngrid: {epochs: [1]}")

@@ -11,8 +11,7 @@ import pytest
 from PIL import Image
 from scipy.stats import binomtest
 
-from seqfer.training.config import TrainConfig
-from seqfer.training.sweep import Cell, Sweep, read_sweep
+from seqfer.training.sweep import read_sweep
 from seqfer.training.sweep_results import (
     COLUMNS,
     OWN_FILES,
@@ -103,12 +102,9 @@ def test_of_two_equal_cells_the_surer_one_is_better_and_different_choosers_compa
     assert (mixed.chooses, mixed.best) == ("accuracy", mixed.sweep.cells[1])
 
 
-def test_what_chooses_nothing_is_compared_by_accuracy() -> None:
-    config = TrainConfig()
-    object.__setattr__(config, "select", "last")  # settings may come to have it
-    assert (
-        Results(Sweep("x", ("seed",), ("seed",), (Cell("seed=0", config, ("0",)),)), "m.csv").chooses == "accuracy"
-    )
+def test_where_nothing_is_chosen_cells_are_compared_by_accuracy() -> None:
+    results = made(["seed=0,1"], [run(0.5, uar=0.75), run(0.75)], ("select=last",))
+    assert (results.chooses, results.best) == ("accuracy", results.sweep.cells[1])
 
 
 def test_the_table_is_laid_out_as_in_the_paper() -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +15,9 @@ from seqfer.datasets.manifest import read_manifest, write_manifest
 from seqfer.datasets.opening import open_clips
 from seqfer.datasets.types import ClipRecord, Manifest
 from seqfer.errors import ModelError, OptionError, OutputError
-from seqfer.training import run, sweep_run
+from seqfer.training import run
 from seqfer.training.sweep import Sweep, read_sweep
+from seqfer.training.sweep_results import Outcome, Results, write_results
 from seqfer.training.sweep_run import check_sweep, open_cell, open_cells
 
 SETTINGS = """
@@ -91,14 +91,27 @@ def test_a_cell_that_cannot_be_trained_is_named_before_any_is(grid: str, message
     assert not data.with_name("out").exists()
 
 
-def test_cells_without_validation_clips_cannot_be_compared(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def learns_from_all(config: object, clips: Sequence[Any]) -> tuple[list[Any], list[Any]]:
-        return list(clips), []
-
-    monkeypatch.setattr(sweep_run, "check_data", lambda config, records: None)
-    monkeypatch.setattr(sweep_run, "parts_of", learns_from_all)
+def test_cells_that_all_learn_from_the_validation_clips_cannot_be_compared(data: Path) -> None:
+    joint = ("select=last", "data.with_validation=true")
     with pytest.raises(OptionError, match="a sweep compares its cells on the split validation"):
-        check(plan(data, "seed=0,1"), data)
+        check(plan(data, "seed=0,1", changes=joint), data)
+    sweep = plan(data, "data.with_validation=true,false", changes=joint[:1])
+    check(sweep, data)  # one of them has figures; the other stands beside it without
+    opened, cpu = open_cells(sweep, data), torch.device("cpu")
+    outcomes = {}
+    for cell in sweep.cells:
+        trainer = open_cell(cell, opened, data, data.with_name("out"), cpu)
+        list(trainer.run())
+        outcomes[cell.name] = Outcome(tuple(trainer.history))
+    found = Results(sweep, data.name, "", outcomes)
+    assert [found.of(cell).figures is None for cell in sweep.cells] == [True, False]
+    assert found.best is sweep.cells[1]
+    write_results(found, data.parent)
+
+
+def test_crops_that_differ_only_as_network_input_are_the_same(data: Path) -> None:
+    opened = open_cells(plan(data, "model.equalize=true,false", "model.scaling=image,unit"), data)
+    assert len(opened) == 1
 
 
 def test_a_folder_holds_a_sweep_or_nothing(data: Path) -> None:
