@@ -61,7 +61,7 @@ def read_document(path: str | Path, known: Mapping[str, Path]) -> tuple[Path, di
     """
     if str(path) in known:
         path = known[str(path)]
-    elif not Path(path).exists() and not Path(path).suffix:
+    elif not Path(path).exists() and Path(path).suffix in ("", SWEEP):
         raise OptionError(f"unknown settings {str(path)!r}; known: {', '.join(known)}; or give a YAML file")
     path = Path(path)
     try:

@@ -123,14 +123,15 @@ def _draw_map(axes: Axes, results: Results, columns: list[list[Cell]], rows: lis
     shown = np.array([[100 * o.figures["accuracy"] if o.figures else np.nan for o in row] for row in outcomes])
     found = shown[np.isfinite(shown)]
     widths = [100 * (o.interval[1] - o.interval[0]) for row in outcomes for o in row if o.interval]
-    high = float(found.max()) if len(found) else 100.0
+    low, high = (float(found.min()), float(found.max())) if len(found) else (0.0, 100.0)
     # Colours span an interval at least: what chance explains is not to look like a difference.
-    span = max(float(np.ptp(found)), max(widths)) if len(found) else 100.0
+    missing = max([0.0, *(width - (high - low) for width in widths)])
+    low, high = max(0.0, low - missing / 2), min(100.0, high + missing / 2)
     axes.set_facecolor("#EEEEEE")
-    image = axes.imshow(shown, cmap="Blues", vmin=high - span, vmax=high, aspect="auto")
+    image = axes.imshow(shown, cmap="Blues", vmin=low, vmax=high, aspect="auto")
     for (row, column), value in np.ndenumerate(shown):
         outcome = outcomes[row][column]
-        dark = np.isfinite(value) and (value - high + span) / span > DARK
+        dark = np.isfinite(value) and value - low > DARK * (high - low)
         axes.text(
             column,
             row,

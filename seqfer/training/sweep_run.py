@@ -41,7 +41,8 @@ def check_sweep(
             raise OptionError(f"grid cell {cell.name}: {error}") from error
     if not any(parts_of(cell.config, records)[1] for cell in sweep.cells):
         raise OptionError(
-            "a sweep compares its cells on the split validation, but they leave no clip of it unlearnt"
+            "a sweep compares its cells on clips of the split validation, but there are none that they do not "
+            "learn from; make the split, or add --set data.with_validation=false --set select=accuracy"
         )
 
 

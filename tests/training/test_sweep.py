@@ -235,6 +235,10 @@ def test_a_bad_file_is_one_line_that_names_it(text: str, message: str, settings:
 
 def test_names_that_are_not_known_list_settings_and_sweeps(settings: Path) -> None:
     with pytest.raises(
+        OptionError, match=r"unknown settings 'papers/p5-rate.sweep'; known: .*p5-rate-batch.sweep"
+    ):
+        read_sweep("papers/p5-rate.sweep")
+    with pytest.raises(
         OptionError, match=r"unknown settings 'compakt'; known: .*compact, .*papers/p5-rate-batch.sweep"
     ):
         read_sweep("compakt", (), ["epochs=1,2"])

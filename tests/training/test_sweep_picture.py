@@ -51,12 +51,15 @@ def test_two_keys_make_a_map_of_the_table_and_a_panel_of_curves_for_each_column(
 
 
 def test_the_colours_do_not_make_a_difference_of_what_chance_explains() -> None:
-    (image,) = plot_sweep(made(["epochs=10,11", "seed=0,1"], [run(0.5)] * 3 + [run(0.505)])).axes[0].images
-    low, high = image.get_clim()
-    assert high == pytest.approx(50.5)
-    assert high - low == pytest.approx(13.8, abs=0.1)  # the width of an interval of 200 clips
-    (image,) = plot_sweep(made(["epochs=10,11", "seed=0,1"], [run(0.1)] * 3 + [run(0.5)])).axes[0].images
-    assert image.get_clim() == pytest.approx((10, 50))
+    for accuracies, expected in (
+        ((0.5, 0.505), (43.4, 57.1)),  # the width of an interval of 200 clips around both
+        ((0.1, 0.5), (10, 50)),
+        ((0.0, 0.005), (0, 1.6)),
+        ((1.0, 1.0), (99.1, 100)),
+    ):
+        outcomes = [run(accuracies[0])] * 3 + [run(accuracies[1])]
+        (image,) = plot_sweep(made(["epochs=10,11", "seed=0,1"], outcomes)).axes[0].images
+        assert image.get_clim() == pytest.approx(expected, abs=0.06)
 
 
 def test_one_key_makes_points_with_intervals_and_one_panel_of_curves() -> None:

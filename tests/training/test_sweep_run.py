@@ -93,7 +93,9 @@ def test_a_cell_that_cannot_be_trained_is_named_before_any_is(grid: str, message
 
 def test_cells_that_all_learn_from_the_validation_clips_cannot_be_compared(data: Path) -> None:
     joint = ("select=last", "data.with_validation=true")
-    with pytest.raises(OptionError, match="a sweep compares its cells on the split validation"):
+    with pytest.raises(
+        OptionError, match="there are none that they do not learn from; make the split, or add --set"
+    ):
         check(plan(data, "seed=0,1", changes=joint), data)
     sweep = plan(data, "data.with_validation=true,false", changes=joint[:1])
     check(sweep, data)  # one of them has figures; the other stands beside it without
