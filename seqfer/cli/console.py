@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 out = Console(highlight=False, soft_wrap=True)
 err = Console(stderr=True, highlight=False, soft_wrap=True)
+if not out.is_terminal:
+    out.width = 1000  # a file's lines end nowhere: tables get the room that they need
 
 
 def say(text: str = "") -> None:

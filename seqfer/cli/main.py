@@ -26,6 +26,7 @@ from seqfer.cli import (
     papers,
     prepare,
     regions,
+    sweep,
     train,
 )
 from seqfer.cli.console import error_line
@@ -47,6 +48,7 @@ app.command()(prepare.prepare)
 app.command()(train.train)
 app.command()(crossval.crossval)
 app.command()(ensemble.ensemble)
+app.command()(sweep.sweep)
 app.command()(evaluate.evaluate)
 app.command()(compare.compare)
 app.command()(calibrate.calibrate)

@@ -10,7 +10,7 @@ from seqfer.datasets.manifest import read_manifest
 from seqfer.datasets.packed import DESCRIPTION, PackedClips, origin_of, read_packed
 from seqfer.datasets.types import Manifest
 from seqfer.errors import DatasetError
-from seqfer.preprocess import Preprocess
+from seqfer.preprocess import CropGeometry, Preprocess
 
 PICTURE_RATE = 25.0  # pictures per second of clips that are made of pictures
 
@@ -56,9 +56,17 @@ def open_clips(
 
     rate = "" if picture_rate == PICTURE_RATE else f"-{picture_rate:g}fps"
     grey = "" if preprocess.grey == "bt601" else f"-{preprocess.grey}"
-    beside = data.with_name(f"{data.stem}.cache-{faces}-{preprocess.size}x{preprocess.channels}{grey}{rate}")
+    kind = f"{faces}-{preprocess.size}x{preprocess.channels}{grey}{_framing(preprocess.geometry)}{rate}"
+    beside = data.with_name(f"{data.stem}.cache-{kind}")
     settings = CropSettings(preprocess, faces, picture_rate)
     return prepare(manifest, cache or beside, settings, progress=progress), manifest
+
+
+def _framing(geometry: CropGeometry) -> str:
+    """What a cache's name says of crops that are framed in another way than usual."""
+    if geometry == CropGeometry():
+        return ""
+    return f"-margin{geometry.margin:g}-up{geometry.shift_up:g}{'' if geometry.align else '-unaligned'}"
 
 
 def _fitted(

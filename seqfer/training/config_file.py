@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import difflib
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, fields, is_dataclass
 from pathlib import Path
 from typing import Any, get_type_hints
@@ -21,12 +21,14 @@ from seqfer.training.config import TrainConfig
 PACKAGE = Path(__file__).parents[1]
 # Inside the package where it was installed, beside it in a checkout.
 CONFIG_FOLDERS = (PACKAGE / "configs", PACKAGE.parent / "configs")
+SWEEP = ".sweep"  # ends the names of files that `seqfer.training.sweep` reads
 
 
 def known_configs() -> dict[str, Path]:
     """The settings that come with seqfer, by name."""
     folder = next(folder for folder in CONFIG_FOLDERS if folder.is_dir())
-    found = {path.relative_to(folder).with_suffix("").as_posix(): path for path in folder.rglob("*.yaml")}
+    paths = [path for path in folder.rglob("*.yaml") if not path.stem.endswith(SWEEP)]
+    found = {path.relative_to(folder).with_suffix("").as_posix(): path for path in paths}
     # Our own first, then the papers'.
     return dict(sorted(found.items(), key=lambda item: ("/" in item[0], item[0])))
 
@@ -41,10 +43,25 @@ def read_config(path: str | Path, changes: Sequence[str] = ()) -> TrainConfig:
     Raises:
         OptionError: the file is missing or no YAML, a key is unknown, or a value has the wrong type or range.
     """
-    known = known_configs()
+    path, document = read_document(path, known_configs())
+    for change in changes:
+        set_value(document, *read_change(change))
+    return parse_config(document, str(path))
+
+
+def read_document(path: str | Path, known: Mapping[str, Path]) -> tuple[Path, dict[str, Any]]:
+    """What a YAML file holds, as plain values, and where the file lies.
+
+    Args:
+        path: of the file, or one of the names in `known`.
+        known: files by name.
+
+    Raises:
+        OptionError: the file is missing, or holds no mapping in YAML.
+    """
     if str(path) in known:
         path = known[str(path)]
-    elif not Path(path).exists() and not Path(path).suffix:
+    elif not Path(path).exists() and Path(path).suffix in ("", SWEEP):
         raise OptionError(f"unknown settings {str(path)!r}; known: {', '.join(known)}; or give a YAML file")
     path = Path(path)
     try:
@@ -56,9 +73,7 @@ def read_config(path: str | Path, changes: Sequence[str] = ()) -> TrainConfig:
     document = {} if document is None else document
     if not isinstance(document, dict):
         raise OptionError(f"{path}: holds no settings, but a {type(document).__name__}")
-    for change in changes:
-        _set(document, change)
-    return parse_config(document, str(path))
+    return path, document
 
 
 def parse_config(document: dict[str, Any], source: str) -> TrainConfig:
@@ -86,6 +101,48 @@ def parse_config(document: dict[str, Any], source: str) -> TrainConfig:
         raise OptionError(f"{source}: {error}") from error
 
 
+def read_change(change: str) -> tuple[str, Any]:
+    """A setting's dotted name and its value, from `key=value`.
+
+    Raises:
+        OptionError: it is not that, or the value is not YAML.
+    """
+    key, equals, text = change.partition("=")
+    if not equals:
+        raise OptionError(f"--set takes key=value, as optimizer.rate=0.01, not {change!r}")
+    try:
+        return key.strip(), yaml.safe_load(text)
+    except (ValueError, RecursionError, yaml.YAMLError) as error:
+        raise OptionError(f"--set {change}: the value is not YAML") from error
+
+
+def set_value(document: dict[str, Any], key: str, value: Any) -> None:
+    """Put a value under a dotted name; sections that are not there yet are made.
+
+    Raises:
+        OptionError: a part of the name stands for a value.
+    """
+    *sections, name = key.split(".")
+    for section in sections:
+        document = document.setdefault(section, {})
+        if not isinstance(document, dict):
+            raise OptionError(f"cannot set {key}: {section!r} is not a section")
+    document[name] = value
+
+
+def value_of(config: TrainConfig, key: str) -> Any:
+    """The value of a setting by its dotted name, as it was checked; None if free settings do not hold it."""
+    value: Any = config
+    for name in key.split("."):
+        value = value.get(name) if isinstance(value, dict) else getattr(value, name, None)
+    return value
+
+
+def is_section(key: str) -> bool:
+    """Whether a dotted name stands for settings of its own, as `optimizer` does."""
+    return is_dataclass(dict(_keys(TrainConfig)).get(key))
+
+
 def to_yaml(config: TrainConfig) -> str:
     """All settings, also those that were left at their defaults, as YAML that `read_config` reads."""
     return yaml.safe_dump(_lists(asdict(config)), sort_keys=False, allow_unicode=True)
@@ -100,24 +157,6 @@ def _meant(key: str, known: Iterable[str]) -> str:
     for name in (*elsewhere, *close):
         return f"did you mean {name!r}? "
     return f"known: {', '.join(siblings.values())}; " if siblings else ""
-
-
-def _set(document: dict[str, Any], change: str) -> None:
-    key, equals, text = change.partition("=")
-    if not equals:
-        raise OptionError(f"--set takes key=value, as optimizer.rate=0.01, not {change!r}")
-    try:
-        value = yaml.safe_load(text)
-    except (ValueError, RecursionError, yaml.YAMLError) as error:
-        raise OptionError(f"--set {change}: the value is not YAML") from error
-    *sections, name = key.strip().split(".")
-    place = document
-    for section in sections:
-        inner = place.setdefault(section, {})
-        if not isinstance(inner, dict):
-            raise OptionError(f"--set {change}: {section!r} is not a section")
-        place = inner
-    place[name] = value
 
 
 def _keys(kind: type, prefix: str = "") -> Iterator[tuple[str, Any]]:

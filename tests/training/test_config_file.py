@@ -12,6 +12,7 @@ import yaml
 from seqfer.errors import OptionError, SeqferError
 from seqfer.training.config import ModelConfig, TrainConfig
 from seqfer.training.config_file import known_configs, parse_config, read_config, to_yaml
+from seqfer.training.sweep import known_sweeps
 
 ROOT = Path(__file__).parents[2]
 TOP = (
@@ -35,7 +36,7 @@ def written(folder: Path, text: str | bytes) -> Path:
 def test_the_shipped_settings_are_known_by_name() -> None:
     assert ", ".join(known_configs()) == KNOWN
     found = {path.relative_to(ROOT / "configs").as_posix() for path in (ROOT / "configs").rglob("*.yaml")}
-    assert {f"{name}.yaml" for name in known_configs()} == found
+    assert {f"{name}.yaml" for name in (*known_configs(), *known_sweeps())} == found
 
 
 @pytest.mark.parametrize("name", known_configs())
@@ -97,7 +98,7 @@ def test_a_later_change_wins_over_an_earlier_one_and_over_the_file(tmp_path: Pat
     [
         ("epochs", "--set takes key=value, as optimizer.rate=0.01, not 'epochs'"),
         ("epochs=[", "--set epochs=[: the value is not YAML"),
-        ("epochs.x=3", "--set epochs.x=3: 'epochs' is not a section"),
+        ("epochs.x=3", "cannot set epochs.x: 'epochs' is not a section"),
         ("optimizer.rate.x=3", "{file}: optimizer.rate: input should be a valid number, not {'x': 3}"),
         ("optimizer=3", "{file}: optimizer must hold settings of its own, not 3"),
         ("=3", "{file}: unknown setting ''; " + TOP + "see docs/settings.md"),
