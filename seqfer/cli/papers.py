@@ -36,14 +36,15 @@ def papers(
     from seqfer.papers.catalogue import PAPERS
     from seqfer.papers.data import how_present
 
-    table = plain_table("paper", "system", "reports", "protocols", "data")
     for paper in PAPERS.values():
-        protocols = ", ".join(protocol.name for protocol in paper.protocols)
-        state = how_present(paper.data, data / paper.data)
-        table.add_row(paper.name, paper.title, paper.reports, protocols, state)
-    out.print(table)
-    for paper in PAPERS.values():
-        say(f"seqfer papers run {paper.name} {data / paper.data} -o {paper.name}")
+        place = data / paper.data
+        say(f"{paper.name}  {paper.title}")
+        say(f"    reports  {paper.reports}")
+        say(f"    data     {how_present(paper.data, place)}")
+        for protocol in paper.protocols:
+            say(f"    {protocol.name}: {protocol.what}")
+        say(f"    $ seqfer papers run {paper.name} {place} -o {paper.name}")
+        say()
 
 
 @app.command()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeAlias
 
 from seqfer.errors import OptionError
 
@@ -24,6 +25,10 @@ class Step:
     repeat: bool = False
 
 
+# From the data's folder, the folder for results, and settings to change, as --set takes them.
+Recipe: TypeAlias = Callable[[Path, Path, tuple[str, ...]], list[Step]]
+
+
 @dataclass(frozen=True)
 class Protocol:
     """How a paper's systems are taught, chosen and measured.
@@ -31,13 +36,13 @@ class Protocol:
     Attributes:
         name: of the protocol in its paper.
         what: it does, in one line.
-        steps: of the data's folder, the folder for results, and settings to change.
+        steps: its recipe.
         systems: what is measured, each with the folder of its evaluation below the results.
     """
 
     name: str
     what: str
-    steps: Callable[[Path, Path, tuple[str, ...]], list[Step]]
+    steps: Recipe
     systems: dict[str, str]
 
 
