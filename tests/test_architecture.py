@@ -12,7 +12,7 @@ PACKAGE = Path(__file__).parents[1] / "seqfer"
 # From the ground up; rooms on one floor do not know each other.
 FLOORS = [
     {"errors", "__init__"},
-    {"labels", "files", "machine", "prefetch"},
+    {"labels", "files", "machine", "prefetch", "settings"},
     {"preprocess", "video"},
     {"faces", "models", "timeline"},
     {"annotation", "datasets"},
