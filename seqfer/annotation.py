@@ -18,7 +18,6 @@ from time import perf_counter
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from seqfer import __version__
@@ -28,7 +27,7 @@ from seqfer.faces.types import FrameFaces, check_detector, create_detector
 from seqfer.machine import installed_version, usable_cores
 from seqfer.models.bundled import DEFAULT_MODEL, load_model
 from seqfer.models.checkpoint import Checkpoint
-from seqfer.models.inference import Predictor, choose_device
+from seqfer.models.inference import Predictor, choose_device, network_threads
 from seqfer.prefetch import Prefetch
 from seqfer.timeline.types import SegmentOptions, Timeline
 from seqfer.video.digest import digest_of
@@ -108,7 +107,8 @@ class Annotator:
         detector = create_detector(self.detector)
         try:
             with (
-                _shared_cores(),
+                # The other half is for decoding and detection, which run beside the network.
+                network_threads(usable_cores() // 2),
                 _hashing(path) as digest,
                 open_video(path, self.every, self.picture_rate) as stream,
                 Prefetch(stream, FRAMES_AHEAD) as frames,
@@ -266,17 +266,6 @@ class _Collected:
             options=options,
             provenance=provenance,
         )
-
-
-@contextmanager
-def _shared_cores() -> Iterator[None]:
-    """Leave half of the cores to decoding and detection while the network runs beside them."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(max(1, min(before, usable_cores() // 2)))
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 @contextmanager

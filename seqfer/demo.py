@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from scipy.interpolate import RBFInterpolator
 
 from seqfer.errors import VideoError
-from seqfer.faces.mediapipe import quiet_start
+from seqfer.faces.mesh import FaceMesh
 from seqfer.video.stills import read_image
 from seqfer.video.types import Frame, Image
 from seqfer.video.writer import write_video
@@ -129,14 +129,12 @@ def _framed(portrait: Image) -> Image:
 
 def _face_mesh(image: Image, source: Path) -> NDArray[np.float64]:
     """(468, 2) x and y in pixels of the face mesh's landmarks."""
-    with quiet_start():
-        from mediapipe.python.solutions.face_mesh import FaceMesh
-
-        with FaceMesh(static_image_mode=True) as mesh:
-            found = mesh.process(image).multi_face_landmarks
+    mesh = FaceMesh()
+    found = mesh.find(image)
+    mesh.close()
     if not found:
         raise VideoError(source, "shows no face that MediaPipe's face mesh finds")
-    return np.array([(point.x, point.y) for point in found[0].landmark], np.float64) * np.array(SIZE, np.float64)
+    return found[0]
 
 
 def _field(

@@ -9,6 +9,7 @@ import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryFile
 
 from seqfer.errors import OutputError
 
@@ -42,6 +43,20 @@ def check_output(folder: Path, overwrite: bool) -> None:
         partial.rmdir()
     except OSError as error:
         raise OutputError(folder, f"cannot be written ({error.strerror}); choose another folder") from error
+
+
+def check_file(path: Path, overwrite: bool) -> None:
+    """Raise OutputError if a file must not or cannot be written; makes the folders above it."""
+    try:
+        if path.is_dir():
+            raise OutputError(path, "is a folder; name a file in it")
+        if path.exists() and not overwrite:
+            raise OutputError(path, "exists already; use --overwrite to replace it")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with TemporaryFile(dir=path.parent):
+            pass
+    except OSError as error:
+        raise OutputError(path, f"cannot be written ({error.strerror}); choose another place") from error
 
 
 @contextmanager

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import difflib
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, fields, is_dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, get_type_hints
@@ -22,22 +22,37 @@ if TYPE_CHECKING:
 
 T = TypeVar("T", bound="DataclassInstance")
 
+PACKAGE = Path(__file__).parent
+# Inside the package where it was installed, beside it in a checkout.
+CONFIG_FOLDERS = (PACKAGE / "configs", PACKAGE.parent / "configs")
+# What the names of files end with that do not hold a training run's settings: sweeps', forests'.
+SWEEP, FOREST = ".sweep", "-forest"
 
-def read_settings(kind: type[T], path: Path, changes: Sequence[str] = (), *, example: str, described_in: str) -> T:
-    """The settings in a YAML file.
+
+def shipped_files() -> dict[str, Path]:
+    """The files of settings that come with seqfer, by name: our own first, then the papers'."""
+    folder = next(folder for folder in CONFIG_FOLDERS if folder.is_dir())
+    found = {path.relative_to(folder).with_suffix("").as_posix(): path for path in folder.rglob("*.yaml")}
+    return dict(sorted(found.items(), key=lambda item: ("/" in item[0], item[0])))
+
+
+def read_document(path: str | Path, known: Mapping[str, Path]) -> tuple[Path, dict[str, Any]]:
+    """What a YAML file holds, as plain values, and where the file lies.
 
     Args:
-        kind: the dataclass that they make, whose fields may be dataclasses too.
-        path: of the file.
-        changes: `key=value` each, a key with dots where it lies in a section; the value is YAML too.
-        example: of such a change, for an error.
-        described_in: where a user reads of all settings, for an error.
+        path: of the file, or one of the names in `known`.
+        known: files by name.
 
     Raises:
-        OptionError: the file is missing or no YAML, a key is unknown, or a value has the wrong type or range.
+        OptionError: the file is missing, or holds no mapping in YAML.
     """
+    if str(path) in known:
+        path = known[str(path)]
+    elif not Path(path).exists() and Path(path).suffix in ("", SWEEP):
+        raise OptionError(f"unknown settings {str(path)!r}; known: {', '.join(known)}; or give a YAML file")
+    path = Path(path)
     try:
-        document = yaml.safe_load(path.read_text(encoding="utf-8"))
+        document = _load(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise OptionError(f"{path}: cannot be read ({error.strerror})") from error
     except (ValueError, RecursionError, yaml.YAMLError) as error:
@@ -45,13 +60,17 @@ def read_settings(kind: type[T], path: Path, changes: Sequence[str] = (), *, exa
     document = {} if document is None else document
     if not isinstance(document, dict):
         raise OptionError(f"{path}: holds no settings, but a {type(document).__name__}")
-    for change in changes:
-        _set(document, change, example)
-    return parse_settings(kind, document, str(path), described_in)
+    return path, document
 
 
 def parse_settings(kind: type[T], document: dict[str, Any], source: str, described_in: str) -> T:
-    """Settings from plain values, every key and type checked; `source` names them in an error.
+    """Settings from plain values, every key and type checked.
+
+    Args:
+        kind: the dataclass that they make, whose fields may be dataclasses too.
+        document: values by name, those of a section by its name.
+        source: where they come from, for an error.
+        described_in: where a user reads of all settings, for an error.
 
     Raises:
         OptionError: a key is unknown, or a value has the wrong type or range.
@@ -79,9 +98,69 @@ def parse_settings(kind: type[T], document: dict[str, Any], source: str, describ
         raise OptionError(f"{source}: {error}") from error
 
 
+def read_change(change: str, example: str) -> tuple[str, Any]:
+    """A setting's dotted name and its value, from `key=value`.
+
+    Args:
+        change: what a user gave.
+        example: of such a change, for the error.
+
+    Raises:
+        OptionError: it is not that, or the value is not YAML.
+    """
+    key, equals, text = change.partition("=")
+    if not equals:
+        raise OptionError(f"--set takes key=value, as {example}, not {change!r}")
+    try:
+        return key.strip(), _load(text)
+    except (ValueError, RecursionError, yaml.YAMLError) as error:
+        raise OptionError(f"--set {change}: the value is not YAML") from error
+
+
+def set_value(document: dict[str, Any], key: str, value: Any) -> None:
+    """Put a value under a dotted name; sections that are not there yet are made.
+
+    Raises:
+        OptionError: a part of the name stands for a value.
+    """
+    *sections, name = key.split(".")
+    for section in sections:
+        document = document.setdefault(section, {})
+        if not isinstance(document, dict):
+            raise OptionError(f"cannot set {key}: {section!r} is not a section")
+    document[name] = value
+
+
+def value_of(settings: DataclassInstance, key: str) -> Any:
+    """The value of a setting by its dotted name, as it was checked; None if free settings do not hold it."""
+    value: Any = settings
+    for name in key.split("."):
+        value = value.get(name) if isinstance(value, dict) else getattr(value, name, None)
+    return value
+
+
+def sections_of(kind: type) -> set[str]:
+    """The dotted names of a dataclass's settings that are settings of their own, as `optimizer`."""
+    return {key for key, value in _keys(kind) if is_dataclass(value)}
+
+
 def to_yaml(settings: DataclassInstance) -> str:
-    """All settings, also those that were left at their defaults, as YAML that `read_settings` reads."""
+    """All settings, also those that were left at their defaults, as YAML that can be read again."""
     return yaml.safe_dump(_lists(asdict(settings)), sort_keys=False, allow_unicode=True)
+
+
+class _Names(yaml.SafeLoader):
+    """YAML 1.1 reads the key `on` as true; here keys are names."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        for key, _ in node.value:
+            if key.tag == "tag:yaml.org,2002:bool":
+                key.tag = "tag:yaml.org,2002:str"
+        return super().construct_mapping(node, deep)
+
+
+def _load(text: str) -> Any:
+    return yaml.load(text, _Names)  # a SafeLoader
 
 
 def _meant(key: str, known: Iterable[str]) -> str:
@@ -93,24 +172,6 @@ def _meant(key: str, known: Iterable[str]) -> str:
     for name in (*elsewhere, *close):
         return f"did you mean {name!r}? "
     return f"known: {', '.join(siblings.values())}; " if siblings else ""
-
-
-def _set(document: dict[str, Any], change: str, example: str) -> None:
-    key, equals, text = change.partition("=")
-    if not equals:
-        raise OptionError(f"--set takes key=value, as {example}, not {change!r}")
-    try:
-        value = yaml.safe_load(text)
-    except (ValueError, RecursionError, yaml.YAMLError) as error:
-        raise OptionError(f"--set {change}: the value is not YAML") from error
-    *sections, name = key.strip().split(".")
-    place = document
-    for section in sections:
-        inner = place.setdefault(section, {})
-        if not isinstance(inner, dict):
-            raise OptionError(f"--set {change}: {section!r} is not a section")
-        place = inner
-    place[name] = value
 
 
 def _keys(kind: type, prefix: str = "") -> Iterator[tuple[str, Any]]:

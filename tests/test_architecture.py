@@ -12,12 +12,13 @@ PACKAGE = Path(__file__).parents[1] / "seqfer"
 # From the ground up; rooms on one floor do not know each other.
 FLOORS = [
     {"errors", "__init__"},
-    {"labels", "files", "machine", "prefetch", "settings"},
+    {"labels", "files", "machine", "prefetch", "edges", "settings"},
     {"preprocess", "video"},
     {"faces", "models", "timeline"},
-    {"annotation", "datasets"},
+    {"annotation", "datasets", "live", "explanation"},
     {"evaluation", "demo", "environment"},
     {"training", "classic"},
+    {"papers"},
     {"cli"},
 ]
 FLOOR_OF = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
@@ -79,6 +80,10 @@ def test_only_the_command_line_prints(path: Path) -> None:
         ("import seqfer", {"torch", "numpy", "cv2", "av", "mediapipe", "rich", "typer", "matplotlib", "pandas"}),
         ("import seqfer.cli.main", {"torch", "numpy", "cv2", "av", "mediapipe", "matplotlib", "pandas"}),
         ("import seqfer.annotation", {"torchvision", "decord", "matplotlib", "pandas", "pyarrow"}),
+        (
+            "import seqfer.live.reader, seqfer.live.session, seqfer.live.sources, seqfer.live.recording",
+            {"mediapipe", "torchvision", "decord", "matplotlib", "pandas", "pyarrow"},
+        ),
         ("import seqfer.training.encoder, seqfer.training.head", {"mediapipe", "decord", "av", "pandas"}),
         (
             "import seqfer.training.run, seqfer.training.crossval, seqfer.training.config_file",

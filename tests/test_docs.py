@@ -14,7 +14,7 @@ from typer.main import get_command
 from seqfer.cli.main import app
 
 ROOT = Path(__file__).parents[1]
-PAGES = ["README.md", "docs/training.md", "docs/evaluation.md", "data/manifests/README.md"]
+PAGES = ["README.md", "docs/training.md", "docs/evaluation.md", "docs/papers.md", "data/manifests/README.md"]
 
 
 def commands() -> list[str]:
@@ -29,9 +29,15 @@ def commands() -> list[str]:
 
 @pytest.mark.parametrize("line", commands())
 def test_every_command_in_the_pages_is_one_that_seqfer_takes(line: str) -> None:
-    name, *arguments = shlex.split(line, comments=True)[1:]
-    group: Any = get_command(app)
-    group.commands[name].make_context(name, arguments)  # raises for what the command does not take
+    parse(shlex.split(line, comments=True)[1:])
+
+
+def parse(arguments: list[str]) -> None:
+    """Raise for what a command does not take."""
+    command: Any = get_command(app)
+    while arguments and arguments[0] in getattr(command, "commands", {}):
+        command, arguments = command.commands[arguments[0]], arguments[1:]
+    command.make_context(command.name, list(arguments))
 
 
 def test_the_table_of_settings_is_that_of_the_code() -> None:

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from seqfer.files import sha256_of, write_whole
+from seqfer.errors import OutputError
+from seqfer.files import check_file, sha256_of, write_whole
 
 
 def test_a_file_appears_only_when_it_is_whole(tmp_path: Path) -> None:
@@ -37,3 +38,25 @@ def test_sha256(tmp_path: Path) -> None:
     path = tmp_path / "data"
     path.write_bytes(b"x" * 3_000_000)
     assert sha256_of(path) == hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def test_a_file_may_be_written_where_there_is_room(tmp_path: Path) -> None:
+    (tmp_path / "old.png").touch()
+    check_file(tmp_path / "new" / "picture.png", overwrite=False)
+    check_file(tmp_path / "old.png", overwrite=True)
+    assert {path.name for path in tmp_path.rglob("*")} == {"new", "old.png"}
+
+
+@pytest.mark.parametrize(
+    ("name", "problem"),
+    [
+        ("folder", "is a folder"),
+        ("old.png", "exists already; use --overwrite"),
+        ("old.png/a.png", "cannot be written"),
+    ],
+)
+def test_a_file_that_must_not_or_cannot_be_written(tmp_path: Path, name: str, problem: str) -> None:
+    (tmp_path / "old.png").touch()
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(OutputError, match=problem):
+        check_file(tmp_path / name, overwrite=False)

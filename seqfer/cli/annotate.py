@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from seqfer.cli.console import error_line, out, progress, remark_line, say
+from seqfer.cli.console import counted, error_line, out, progress, remark_line, say
+from seqfer.cli.decoding import faults_of
 from seqfer.errors import OutputError, SeqferError, VideoError
 from seqfer.files import printable
 
@@ -122,6 +123,7 @@ def _annotate(annotator: Annotator, video: Path, folder: Path, settings: Setting
     from seqfer.annotation import StageSeconds
     from seqfer.files import check_output, output_folder
     from seqfer.timeline.saving import OWN_FILES, write_files
+    from seqfer.video.types import DecodeReport
 
     try:
         check_output(folder, settings.overwrite)
@@ -140,18 +142,12 @@ def _annotate(annotator: Annotator, video: Path, folder: Path, settings: Setting
     except OSError as error:  # a drive that is gone, a file that another program takes away
         return Outcome(video, problem=f"{video}: {error.strerror or error}")
     if video.is_dir():
-        count, rate = _count(timeline.video.frame_count or 0, "picture"), f"{annotator.picture_rate:g}"
+        count, rate = counted(timeline.video.frame_count or 0, "picture"), f"{annotator.picture_rate:g}"
         remark_line(f"{video}: {count} read as one clip at {rate} per second; --picture-rate changes that")
     speed = len(timeline.frame_index) / seconds.total
-    decoding = timeline.provenance["decoding"]
-    if decoding["truncated"]:
-        promised = decoding["decoded"] + decoding["lost"]
-        cut_off = f"{video}: is cut off; {decoding['decoded']} of {promised} frames were decoded"
+    cut_off = faults_of(video, DecodeReport(**timeline.provenance["decoding"]))
+    if cut_off:
         problem = f"{cut_off}; {problem}" if problem else cut_off
-    elif decoding["lost"] or decoding["damaged"]:
-        lost, damaged = _count(decoding["lost"], "frame"), decoding["damaged"]
-        reason = "missing, unreadable or of another size" if video.is_dir() else "not decoded"
-        remark_line(f"{video}: {lost} {reason}, {damaged} with errors in the picture")
     return Outcome(video, timeline, folder, speed, problem)
 
 
@@ -174,7 +170,7 @@ def _report(outcome: Outcome) -> None:
         return
     frames, tracks = len(timeline.frame_index), len(timeline.tracks())
     faces = f"{tracks} track{'s' * (tracks != 1)}" if tracks else "no face found"
-    text = f"{printable(outcome.video)}: {_count(frames, 'frame')}, {faces}, {outcome.frames_per_s:.0f} frames/s"
+    text = f"{printable(outcome.video)}: {counted(frames, 'frame')}, {faces}, {outcome.frames_per_s:.0f} frames/s"
     say(f"{text} -> {outcome.folder}")
 
 
@@ -197,10 +193,6 @@ def _close(outcomes: list[Outcome]) -> None:
             table.add_row(Text(printable(outcome.video)), *cells, state)
         out.print(table)
     done = len(outcomes) - len(failures)
-    say(f"{done} of {_count(len(outcomes), 'video')} annotated without a problem")
+    say(f"{done} of {counted(len(outcomes), 'video')} annotated without a problem")
     for outcome in failures:
         say(f"  {outcome.problem}")
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}{'s' * (number != 1)}"

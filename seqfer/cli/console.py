@@ -14,11 +14,18 @@ if TYPE_CHECKING:
 
 out = Console(highlight=False, soft_wrap=True)
 err = Console(stderr=True, highlight=False, soft_wrap=True)
+if not out.is_terminal:
+    out.width = 1000  # a file's lines end nowhere: tables get the room that they need
 
 
 def say(text: str = "") -> None:
     """A line on stdout, as it is: names may hold what looks like markup, or bytes that are no text."""
     out.print(text.encode("utf-8", "replace").decode(), markup=False)
+
+
+def counted(number: int, noun: str) -> str:
+    """A number and its noun, as "1 frame" or "2 frames"."""
+    return f"{number} {noun}{'s' * (number != 1)}"
 
 
 def plain_table(*columns: str) -> Table:

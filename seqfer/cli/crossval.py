@@ -29,6 +29,7 @@ def crossval(
 ) -> None:
     """Train on all folds but two, choose the epoch on one of them, measure on the other; for every fold in turn.
 
+    With `select: last` no epoch is chosen, and all folds but the measured one are learnt from.
     OUT gets a run for each fold and `evaluation`, in which the clips of all folds are counted together.
     """
     from seqfer import __version__
@@ -57,7 +58,7 @@ def crossval(
     folds = check_folds(settings, packed.clips)
     for fold in folds:
         run = output / f"fold-{fold}"
-        train, validation, test = parts_of_fold(packed.clips, fold)
+        train, validation, test = parts_of_fold(settings, packed.clips, fold)
         trainer = Trainer(settings, packed, train, validation, run, own, data={**record, "fold": fold})
         follow(trainer, f"fold {fold}: ")
         checkpoint = load_checkpoint(run / BEST)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from seqfer.cli.console import out, say
+from seqfer.cli.console import out, remark_line, say
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,6 +20,8 @@ def follow(trainer: Trainer, title: str = "") -> None:
     from seqfer.training.reports import StepReport
 
     quiet = not trainer.team.leads
+    if trainer.not_learnt and not quiet:
+        remark_line(f"{title}no training clip shows {', '.join(trainer.not_learnt)}; it will not be recognised")
     with _live(trainer, title) as show:
         for report in trainer.run():
             if isinstance(report, StepReport):
@@ -30,11 +32,12 @@ def follow(trainer: Trainer, title: str = "") -> None:
 
 def epoch_line(report: EpochReport, epochs: int) -> str:
     """An epoch's figures; a star marks the best one so far."""
-    return (
-        f"epoch {report.epoch:{len(str(epochs))}d}/{epochs}  loss {report.loss:.4f}   validation: "
-        f"UAR {100 * report.uar:5.1f} %  accuracy {100 * report.accuracy:5.1f} %  loss {report.log_loss:.4f} "
-        f"{'*' if report.best else ' '}  {report.seconds:.1f} s"
-    )
+    line = f"epoch {report.epoch:{len(str(epochs))}d}/{epochs}  loss {report.loss:.4f}  "
+    if report.validation:
+        accuracy, uar, loss = (report.validation[name] for name in ("accuracy", "uar", "log_loss"))
+        line += f" validation: UAR {100 * uar:5.1f} %  accuracy {100 * accuracy:5.1f} %  loss {loss:.4f} "
+        line += "* " if report.best else "  "
+    return f"{line} {report.seconds:.1f} s"
 
 
 @contextmanager

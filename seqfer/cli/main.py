@@ -17,10 +17,16 @@ from seqfer.cli import (
     crossval,
     demo,
     doctor,
+    ensemble,
     evaluate,
+    explain,
+    live,
     manifest,
     models,
+    papers,
     prepare,
+    regions,
+    sweep,
     train,
 )
 from seqfer.cli.console import error_line
@@ -35,14 +41,20 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command()(annotate.annotate)
+app.command()(live.live)
 app.command()(manifest.manifest)
 app.command()(audit.audit)
 app.command()(prepare.prepare)
 app.command()(train.train)
 app.command()(crossval.crossval)
+app.command()(ensemble.ensemble)
+app.command()(sweep.sweep)
 app.command()(evaluate.evaluate)
 app.command()(compare.compare)
 app.command()(calibrate.calibrate)
+app.add_typer(papers.app)
+app.command()(explain.explain)
+app.command()(regions.regions)
 app.command()(demo.demo)
 app.command()(models.models)
 app.command()(doctor.doctor)

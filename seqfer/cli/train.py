@@ -49,16 +49,17 @@ def train(
             trainer = open_run(settings, data, output, cache, own, resume, team, advance)
         if team.leads:
             remark_left_out(trainer.packed.left_out)
-            if trainer.data["leaky"]:
+            if trainer.data["leaky"] and settings.select != "last":
                 remark_line(f"validation figures will be too good: {trainer.data['leaky']}")
         if trainer.history and team.leads:
             doing = "nothing is left to do" if trainer.finished else "going on"
             say(f"{len(trainer.history)} of {settings.epochs} epochs lie in {output}; {doing}")
         follow(trainer)
         if team.leads:
-            best = max((entry for entry in trainer.history if entry["best"]), key=lambda entry: entry["epoch"])
-            figures = best["validation"]
-            say(
-                f"best epoch {best['epoch']}: UAR {100 * figures['uar']:.1f} %, accuracy "
-                f"{100 * figures['accuracy']:.1f} % of {figures['clips']} validation clips -> {output / 'best'}"
-            )
+            kept = max((entry for entry in trainer.history if entry["best"]), key=lambda entry: entry["epoch"])
+            figures, kind = kept["validation"], "last" if settings.select == "last" else "best"
+            line = f"{kind} epoch {kept['epoch']}"
+            if figures:
+                shares = f"UAR {100 * figures['uar']:.1f} %, accuracy {100 * figures['accuracy']:.1f} %"
+                line += f": {shares} of {figures['clips']} validation clips"
+            say(f"{line} -> {output / 'best'}")

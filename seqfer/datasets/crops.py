@@ -19,7 +19,7 @@ from seqfer.faces.extraction import extract_faces, glance_at
 from seqfer.faces.geometry import cut_square
 from seqfer.faces.tracker import lasting_tracks
 from seqfer.faces.types import DETECTORS, FrameFaces, create_detector
-from seqfer.preprocess import Preprocess
+from seqfer.preprocess import GREYS, Preprocess
 from seqfer.video.opening import open_video
 from seqfer.video.stills import DEFAULT_RATE
 from seqfer.video.types import Frame
@@ -73,7 +73,7 @@ def crops_of(
             raise DatasetError(record.path, "no face was found in it")
     if not found:
         raise DatasetError(record.path, "has no frame between the clip's bounds")
-    crops = np.stack([_channels(crop, settings.preprocess.channels) for _, crop in found])
+    crops = np.stack([_channels(crop, settings.preprocess) for _, crop in found])
     return crops, tuple(time - found[0][0] for time, _ in found)
 
 
@@ -128,9 +128,12 @@ def _whole(frame: Frame, preprocess: Preprocess) -> NDArray[np.uint8]:
     return cut_square(frame.image, (width / 2, height / 2), min(height, width), preprocess.size)
 
 
-def _channels(crop: NDArray[np.uint8], channels: int) -> NDArray[np.uint8]:
-    if channels == 3:
+def _channels(crop: NDArray[np.uint8], preprocess: Preprocess) -> NDArray[np.uint8]:
+    if preprocess.channels == 3:
         return crop
     if (crop[..., 0] == crop[..., 1]).all() and (crop[..., 0] == crop[..., 2]).all():
         return crop[..., :1]  # grey already: no rounding
-    return np.asarray(cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY), np.uint8)[..., None]
+    if preprocess.grey == "bt601":
+        return np.asarray(cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY), np.uint8)[..., None]
+    grey = crop @ np.array(GREYS[preprocess.grey])  # (S, S)
+    return np.asarray(grey.round(), np.uint8)[..., None]

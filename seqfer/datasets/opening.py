@@ -10,7 +10,7 @@ from seqfer.datasets.manifest import read_manifest
 from seqfer.datasets.packed import DESCRIPTION, PackedClips, origin_of, read_packed
 from seqfer.datasets.types import Manifest
 from seqfer.errors import DatasetError
-from seqfer.preprocess import Preprocess
+from seqfer.preprocess import CropGeometry, Preprocess
 
 PICTURE_RATE = 25.0  # pictures per second of clips that are made of pictures
 
@@ -55,9 +55,18 @@ def open_clips(
     from seqfer.datasets.prepare import prepare
 
     rate = "" if picture_rate == PICTURE_RATE else f"-{picture_rate:g}fps"
-    beside = data.with_name(f"{data.stem}.cache-{faces}-{preprocess.size}x{preprocess.channels}{rate}")
+    grey = "" if preprocess.grey == "bt601" else f"-{preprocess.grey}"
+    kind = f"{faces}-{preprocess.size}x{preprocess.channels}{grey}{_framing(preprocess.geometry)}{rate}"
+    beside = data.with_name(f"{data.stem}.cache-{kind}")
     settings = CropSettings(preprocess, faces, picture_rate)
     return prepare(manifest, cache or beside, settings, progress=progress), manifest
+
+
+def _framing(geometry: CropGeometry) -> str:
+    """What a cache's name says of crops that are framed in another way than usual."""
+    if geometry == CropGeometry():
+        return ""
+    return f"-margin{geometry.margin:g}-up{geometry.shift_up:g}{'' if geometry.align else '-unaligned'}"
 
 
 def _fitted(
@@ -65,7 +74,7 @@ def _fitted(
 ) -> PackedClips:
     """A cache with the labels, subjects and splits of a manifest, whose clips it must hold."""
     remedy = f"prepare it again: seqfer prepare {data} -o {folder}"
-    if packed.preprocess != preprocess:
+    if packed.preprocess != preprocess.of_crops:
         have, want = ((p.size, p.channels) for p in (packed.preprocess, preprocess))
         what = "framed in another way" if have == want else "{0} x {0} x {1}".format(*have)
         wanted = "{0} x {0} x {1}".format(*want)

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -69,6 +69,7 @@ def prepare(
         OutputError: the folder holds something else, or cannot be written.
     """
     folder, settings = Path(folder), settings or CropSettings()
+    settings = replace(settings, preprocess=settings.preprocess.of_crops)
     pieces = list(_pieces(manifest, settings))
     source = hashlib.sha256("".join(piece.digest for piece in pieces).encode()).hexdigest()
     try:

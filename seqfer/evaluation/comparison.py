@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import csv
-from dataclasses import dataclass, replace
+import json
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +19,8 @@ from seqfer.evaluation.metrics import confusion_matrix
 from seqfer.evaluation.predictions import units_of
 from seqfer.labels import LabelSet
 
-PREDICTIONS = "predictions.csv"
+PREDICTIONS, METRICS = "predictions.csv", "metrics.json"
+ORIGIN = ("model", "data", "data_sha256", "split", "faces", "precision", "left_out", "leaky", "version")
 
 
 @dataclass(frozen=True)
@@ -28,6 +31,7 @@ class Answers:
         labels: K names.
         clip_ids, subject_ids: (N,) of the clips.
         truth, predicted: (N,) class indices.
+        origin: the folder, and what `metrics.json` in it says of model, data and split.
     """
 
     labels: LabelSet
@@ -35,6 +39,7 @@ class Answers:
     subject_ids: tuple[str, ...]
     truth: NDArray[np.int64]
     predicted: NDArray[np.int64]
+    origin: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -49,6 +54,7 @@ class Comparison:
         only_a, only_b: clips that A alone, or B alone, answers rightly.
         p: of McNemar's exact test (1947): how likely so uneven a split is if neither is better. It takes clips
             for independent.
+        origins: what is known of A's and of B's evaluation.
     """
 
     labels: LabelSet
@@ -58,6 +64,7 @@ class Comparison:
     only_a: int
     only_b: int
     p: float
+    origins: tuple[dict[str, Any], dict[str, Any]] = field(default_factory=lambda: ({}, {}))
 
 
 def read_answers(folder: Path) -> Answers:
@@ -79,13 +86,30 @@ def read_answers(folder: Path) -> Answers:
             subject_ids=tuple(row["subject_id"] for row in rows),
             truth=np.array([labels.index(row["label"]) for row in rows], np.int64),
             predicted=np.array([labels.index(row["predicted"]) for row in rows], np.int64),
+            origin={"folder": str(folder), **_origin(folder / METRICS)},
         )
     except OSError as error:
         raise DatasetError(
             path, f"cannot be read ({error.strerror}); give a folder of `seqfer evaluate`"
         ) from error
+    except DatasetError:
+        raise
     except Exception as error:
         raise DatasetError(path, f"is no table of predictions ({error})") from error
+
+
+def _origin(path: Path) -> dict[str, Any]:
+    """What an evaluation was made of, if its folder says so."""
+    if not path.exists():
+        return {}
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+        named = isinstance(document["model"]["name"], str)
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise DatasetError(path, f"is no record of `seqfer evaluate` ({error})") from error
+    if not named:
+        raise DatasetError(path, "is no record of `seqfer evaluate` (model.name is no text)")
+    return {name: document[name] for name in ORIGIN if name in document}
 
 
 def compare(a: Answers, b: Answers, resamples: int = RESAMPLES, seed: int = 0) -> Comparison:
@@ -127,7 +151,14 @@ def compare(a: Answers, b: Answers, resamples: int = RESAMPLES, seed: int = 0) -
     only_a, only_b = int((right_a & ~right_b).sum()), int((right_b & ~right_a).sum())
     p = float(binomtest(only_a, only_a + only_b).pvalue) if only_a + only_b else 1.0
     return Comparison(
-        a.labels, (matrices[0], matrices[1]), figures, (kind, int(units.max()) + 1), only_a, only_b, p
+        labels=a.labels,
+        matrices=(matrices[0], matrices[1]),
+        figures=figures,
+        units=(kind, int(units.max()) + 1),
+        only_a=only_a,
+        only_b=only_b,
+        p=p,
+        origins=(a.origin, b.origin),
     )
 
 

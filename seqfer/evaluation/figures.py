@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from textwrap import wrap
+from typing import Any
+
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.image import AxesImage
 from numpy.typing import NDArray
 
 from seqfer.evaluation.calibration import Reliability
 from seqfer.labels import LabelSet
 
 CELL_IN = 0.72
-DARK = 0.55  # share of a row from which its cell is dark enough for white letters
+DARK = 0.55  # of the colours' range, from which a cell is dark enough for white letters
+NARROWEST_IN = 3.2  # of a matrix beside others, so that titles have room
+LETTERS_PER_IN = 13  # of a title
 SHEET_COLUMNS = 6
 
 
@@ -23,29 +31,72 @@ def plot_confusion_matrix(matrix: NDArray[np.int64], labels: LabelSet, title: st
         title: above it.
         shares: write percentages of the row into the cells, with the counts below, instead of counts alone.
     """
-    support = matrix.sum(1, keepdims=True)
-    rows = matrix / np.maximum(support, 1)
     size = CELL_IN * len(labels)
     figure = Figure(figsize=(size + 2.2, size + 1.7), dpi=120, layout="constrained")
     axes = figure.add_subplot()
-    axes.imshow(rows, cmap="Blues", vmin=0, vmax=1)
+    _draw_matrix(axes, matrix, labels, shares, _shares(matrix), 1)
+    axes.set_title(f"{title}\n{_units(shares)}", fontsize=10, parse_math=False)
+    return figure
+
+
+def plot_matrices(
+    matrices: Sequence[NDArray[np.int64]], labels: LabelSet, titles: Sequence[str], shares: bool
+) -> Figure:
+    """Confusion matrices of several models on the same clips, side by side under one scale of colours.
+
+    Args:
+        matrices: counts (K, K), rows are the truth.
+        labels: K names.
+        titles: above each.
+        shares: colours and cells are percentages of the row, with the counts below; else they are counts.
+    """
+    side = CELL_IN * len(labels)
+    panel = max(side, NARROWEST_IN)
+    figure = Figure(figsize=(panel * len(matrices) + 2.8, side + 1.7), dpi=120, layout="constrained")
+    row = figure.subplots(1, len(matrices), sharey=True, squeeze=False)[0]
+    most = 100 if shares else max(1, *(int(matrix.max()) for matrix in matrices))
+    for axes, matrix, title in zip(row, matrices, titles, strict=True):
+        image = _draw_matrix(axes, matrix, labels, shares, 100 * _shares(matrix) if shares else matrix, most)
+        axes.set_title("\n".join(wrap(title, int(panel * LETTERS_PER_IN))), fontsize=10, parse_math=False)
+    for axes in row[1:]:
+        axes.set_ylabel("")
+        axes.tick_params(labelleft=False)
+    figure.colorbar(image, cax=row[-1].inset_axes((1.03, 0, 0.12 / side, 1)), label=_units(shares))
+    return figure
+
+
+def _draw_matrix(
+    axes: Axes, matrix: NDArray[np.int64], labels: LabelSet, shares: bool, shades: NDArray[Any], most: float
+) -> AxesImage:
+    """Draw counts (K, K), or shares of each row and counts, on colours by shades (K, K) from 0 to `most`."""
+    support = matrix.sum(1, keepdims=True)
+    rows = _shares(matrix)
+    image = axes.imshow(shades, cmap="Blues", vmin=0, vmax=most)
     for (row, column), count in np.ndenumerate(matrix):
         if support[row, 0] == 0:
             text = "–"
         else:
             text = f"{100 * rows[row, column]:.1f}\n({count})" if shares else str(count)
-        colour = "white" if rows[row, column] > DARK else "black"
+        colour = "white" if shades[row, column] > DARK * most else "black"
         axes.text(column, row, text, ha="center", va="center", color=colour, fontsize=9)
     names = [f"{name}\n(n = {count})" for name, count in zip(labels, support[:, 0], strict=True)]
     axes.set_xticks(range(len(labels)), list(labels), rotation=35, ha="right", fontsize=9)
     axes.set_yticks(range(len(labels)), names, fontsize=9)
     axes.set_xlabel("predicted")
     axes.set_ylabel("truth")
-    axes.set_title(f"{title}\n{'% of each row (clips)' if shares else 'clips'}", fontsize=10)
     axes.tick_params(length=0)
     for side in axes.spines.values():
         side.set_visible(False)
-    return figure
+    return image
+
+
+def _shares(matrix: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Each count as a share of its row; 0 where the row is empty."""
+    return np.asarray(matrix / np.maximum(matrix.sum(1, keepdims=True), 1))
+
+
+def _units(shares: bool) -> str:
+    return "% of each row (clips)" if shares else "clips"
 
 
 def plot_reliability(found: Reliability, title: str) -> Figure:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from seqfer.evaluation.calibration import Reliability, reliability
 from seqfer.evaluation.figures import plot_confusion_matrix, plot_reliability
 from seqfer.evaluation.metrics import Metrics, confusion_matrix, metrics
 from seqfer.evaluation.predictions import Predictions, units_of
+from seqfer.evaluation.tables import bounds, markdown_table, percent, write_csv
 
 WHAT_IT_SAYS = (
     "These figures say how often a classifier's reading agrees with the labels of this data set. "
@@ -95,11 +95,11 @@ def write_evaluation(evaluation: Evaluation, folder: Path, frames: bool = False)
     title = f"{evaluation.origin['model']['name']} on {evaluation.origin['data']}, {evaluation.origin['split']}"
     document = json.dumps(to_document(evaluation), indent=2, allow_nan=False)
     (folder / "metrics.json").write_text(document + "\n", encoding="utf-8")
-    _write_csv(folder / "predictions.csv", _clip_rows(predictions))
+    write_csv(folder / "predictions.csv", _clip_rows(predictions))
     if frames:
-        _write_csv(folder / "frame_predictions.csv", _frame_rows(predictions))
+        write_csv(folder / "frame_predictions.csv", _frame_rows(predictions))
     rows = [["truth", *labels], *([name, *counts] for name, counts in zip(labels, evaluation.matrix, strict=True))]
-    _write_csv(folder / "confusion_matrix.csv", rows)
+    write_csv(folder / "confusion_matrix.csv", rows)
     for name, shares in (("confusion_matrix", False), ("confusion_matrix_normalized", True)):
         plot_confusion_matrix(evaluation.matrix, labels, title, shares).savefig(folder / f"{name}.png")
     plot_reliability(evaluation.calibration, title).savefig(folder / "reliability.png")
@@ -150,16 +150,16 @@ def to_markdown(evaluation: Evaluation) -> str:
     if evaluation.leaky:
         lines += [f"> **These figures are too good**: the splits leak ({evaluation.leaky}).", ""]
     lines += [WHAT_IT_SAYS, "", f"{figures.count} clips, {len(evaluation.subjects) or 'no known'} subjects.", ""]
-    lines += _table(
+    lines += markdown_table(
         ["figure", "value", "95 % interval"],
         [
-            ["accuracy (WAR)", _percent(figures.accuracy), _bounds(evaluation.intervals["accuracy"])],
-            ["UAR (mean recall of the classes)", _percent(figures.uar), _bounds(evaluation.intervals["uar"])],
-            ["macro F1", _percent(figures.macro_f1), _bounds(evaluation.intervals["macro_f1"])],
-            ["macro precision", _percent(figures.macro_precision), ""],
-            ["weighted precision", _percent(figures.weighted_precision), ""],
-            ["weighted F1", _percent(figures.weighted_f1), ""],
-            ["expected calibration error", _percent(evaluation.calibration.ece), ""],
+            ["accuracy (WAR)", percent(figures.accuracy), bounds(evaluation.intervals["accuracy"])],
+            ["UAR (mean recall of the classes)", percent(figures.uar), bounds(evaluation.intervals["uar"])],
+            ["macro F1", percent(figures.macro_f1), bounds(evaluation.intervals["macro_f1"])],
+            ["macro precision", percent(figures.macro_precision), ""],
+            ["weighted precision", percent(figures.weighted_precision), ""],
+            ["weighted F1", percent(figures.weighted_f1), ""],
+            ["expected calibration error", percent(evaluation.calibration.ece), ""],
         ],
     )
     lines += [f"Intervals: bootstrap over {count} {kind}, {RESAMPLES} resamples.", ""]
@@ -173,13 +173,13 @@ def to_markdown(evaluation: Evaluation) -> str:
     if absent:
         lines += [f"No clip is {', '.join(absent)}: UAR is the mean over the other classes.", ""]
     lines += ["## Classes", ""]
-    lines += _table(
+    lines += markdown_table(
         ["label", "clips", "precision", "recall", "F1"],
         [
             [
                 name,
                 str(figures.support[k]),
-                *(_percent(v[k]) for v in (figures.precision, figures.recall, figures.f1)),
+                *(percent(v[k]) for v in (figures.precision, figures.recall, figures.f1)),
             ]
             for k, name in enumerate(labels)
         ],
@@ -187,10 +187,10 @@ def to_markdown(evaluation: Evaluation) -> str:
     lines += ["![Confusion matrix](confusion_matrix_normalized.png)", "", "![Reliability](reliability.png)", ""]
     if evaluation.subjects:
         lines += ["## Subjects", ""]
-        lines += _table(
+        lines += markdown_table(
             ["subject", "clips", "accuracy", "UAR"],
             [
-                [name, str(found.count), _percent(found.accuracy), _percent(found.uar)]
+                [name, str(found.count), percent(found.accuracy), percent(found.uar)]
                 for name, found in evaluation.subjects.items()
             ],
         )
@@ -230,21 +230,3 @@ def _frame_rows(predictions: Predictions) -> Iterable[Sequence[object]]:
         for time, row in zip(predictions.frame_times_s[k], predictions.frame_probabilities[k], strict=True):
             leader = labels[int(row.argmax())]
             yield [clip_id, f"{time:.6f}", truth, leader, f"{row.max():.5f}", *(f"{p:.5f}" for p in row)]
-
-
-def _write_csv(path: Path, rows: Iterable[Sequence[object]]) -> None:
-    with path.open("w", newline="", encoding="utf-8") as file:
-        csv.writer(file, lineterminator="\n").writerows(rows)
-
-
-def _table(head: list[str], rows: list[list[str]]) -> list[str]:
-    lines = [head, ["---"] * len(head), *rows]
-    return [*(f"| {' | '.join(cells)} |" for cells in lines), ""]
-
-
-def _percent(share: float) -> str:
-    return f"{100 * share:.1f} %"
-
-
-def _bounds(bounds: tuple[float, float]) -> str:
-    return f"{100 * bounds[0]:.1f} to {100 * bounds[1]:.1f} %"

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 
-from seqfer.faces.geometry import cut_square
+from seqfer.faces.geometry import Square, cut_square
 from seqfer.faces.types import Detection
-from seqfer.preprocess import Preprocess
+from seqfer.preprocess import CropGeometry, Preprocess
 from seqfer.video.types import Image
 
 # Beyond this the two eyes are hardly both in sight, and the line through them means little.
@@ -15,14 +15,19 @@ LARGEST_ROLL_RAD = math.radians(60)
 
 def align(image: Image, detection: Detection, preprocess: Preprocess) -> Image:
     """The face's crop, (S, S, 3) uint8, its eyes level where they are known; S is `preprocess.size`."""
+    square = square_of(detection, preprocess.geometry)
+    return cut_square(image, square.centre, square.side, preprocess.size, square.angle_rad)
+
+
+def square_of(detection: Detection, geometry: CropGeometry) -> Square:
+    """The part of the frame that a face's crop shows."""
     x1, y1, x2, y2 = detection.box
     side = max(x2 - x1, y2 - y1)
-    geometry = preprocess.geometry
     roll = roll_of(detection) if geometry.align else 0.0
     # "Up" turns with the face.
     shift = geometry.shift_up * side
     centre = ((x1 + x2) / 2 + shift * math.sin(roll), (y1 + y2) / 2 - shift * math.cos(roll))
-    return cut_square(image, centre, side * geometry.margin, preprocess.size, roll)
+    return Square(centre, side * geometry.margin, roll)
 
 
 def roll_of(detection: Detection) -> float:

@@ -14,6 +14,35 @@ from seqfer.video.types import Frame
 Glance = tuple[Frame, list[Detection]]
 
 
+class Extractor:
+    """Follows the faces of one video's frames, given in the order of time, and cuts them out for a model."""
+
+    def __init__(self, detector: Detector, preprocess: Preprocess) -> None:
+        """
+        Args:
+            detector: a new one.
+            preprocess: the model's.
+        """
+        self._detector, self._preprocess = detector, preprocess
+        self._cuts, self._tracker = SceneCuts(), Tracker()
+
+    def extract(self, frame: Frame, seen: list[Detection]) -> FrameFaces:
+        """The faces of the next frame, of which `seen` is the detector's glance."""
+        new_scene = self._cuts.is_cut(frame.image)
+        detections = self._detector.detect(frame, seen, new_scene)
+        ids = self._tracker.update(detections, frame.time_s, new_scene)
+        faces = [
+            TrackedFace(track_id, detection, align(frame.image, detection, self._preprocess))
+            for track_id, detection in zip(ids, detections, strict=True)
+        ]
+        return FrameFaces(frame.index, frame.time_s, tuple(sorted(faces, key=lambda face: face.track_id)))
+
+    @property
+    def followed(self) -> set[int]:
+        """The tracks that a face of a later frame may still continue."""
+        return self._tracker.followed
+
+
 def glance_at(frames: Iterable[Frame], detector: Detector) -> Iterator[Glance]:
     """Each frame of a video, in the order of time, with what the detector's glance shows in it."""
     for frame in frames:
@@ -28,13 +57,6 @@ def extract_faces(glances: Iterable[Glance], detector: Detector, preprocess: Pre
         detector: the same new one.
         preprocess: the model's.
     """
-    cuts, tracker = SceneCuts(), Tracker()
+    extractor = Extractor(detector, preprocess)
     for frame, seen in glances:
-        new_scene = cuts.is_cut(frame.image)
-        detections = detector.detect(frame, seen, new_scene)
-        ids = tracker.update(detections, frame.time_s, new_scene)
-        faces = [
-            TrackedFace(track_id, detection, align(frame.image, detection, preprocess))
-            for track_id, detection in zip(ids, detections, strict=True)
-        ]
-        yield FrameFaces(frame.index, frame.time_s, tuple(sorted(faces, key=lambda face: face.track_id)))
+        yield extractor.extract(frame, seen)

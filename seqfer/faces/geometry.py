@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
@@ -26,6 +27,29 @@ def overlap(first: Box, second: Box) -> float:
     return float(iou(np.array([first], np.float64), np.array([second], np.float64))[0, 0])
 
 
+@dataclass(frozen=True)
+class Square:
+    """A square piece of an image, which may be turned and reach out of it.
+
+    Attributes:
+        centre: x and y of its middle in pixels.
+        side: in pixels, > 0.
+        angle_rad: how far it is turned clockwise against the image.
+    """
+
+    centre: tuple[float, float]
+    side: float
+    angle_rad: float = 0.0
+
+    def matrix(self, size: int) -> NDArray[np.float64]:
+        """(2, 3), from the image's pixels to those of the square cut out at `size` pixels, as cv2 counts both."""
+        scale = size / self.side
+        cos, sin = scale * math.cos(self.angle_rad), scale * math.sin(self.angle_rad)
+        # cv2 counts positions from the middle of the first pixel.
+        x, y, middle = self.centre[0] - 0.5, self.centre[1] - 0.5, size / 2 - 0.5
+        return np.array([[cos, sin, middle - cos * x - sin * y], [-sin, cos, middle + sin * x - cos * y]])
+
+
 def cut_square(image: Image, centre: tuple[float, float], side: float, size: int, angle_rad: float = 0.0) -> Image:
     """A square piece of an image, turned and scaled; what lies outside the image repeats its border.
 
@@ -40,18 +64,38 @@ def cut_square(image: Image, centre: tuple[float, float], side: float, size: int
         (`size`, `size`, 3) uint8. Pixels are averaged where the square shrinks, so that fine patterns do not
         turn into false ones.
     """
-    x, y = centre
     shrink = min(int(side / size), *image.shape[:2])
     if shrink >= 2:
-        image, (x, y) = _shrunken_part(image, centre, side, shrink)
+        image, centre = _shrunken_part(image, centre, side, shrink)
         side /= shrink
-    scale = size / side
-    cos, sin = scale * math.cos(angle_rad), scale * math.sin(angle_rad)
-    # From the image's pixels to the square's; cv2 counts positions from the middle of the first pixel.
-    x, y, middle = x - 0.5, y - 0.5, size / 2 - 0.5
-    matrix = np.array([[cos, sin, middle - cos * x - sin * y], [-sin, cos, middle + sin * x - cos * y]])
+    matrix = Square(centre, side, angle_rad).matrix(size)
     cut = cv2.warpAffine(image, matrix, (size, size), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     return np.asarray(cut, np.uint8)
+
+
+def lay_back(
+    values: NDArray[np.float32], square: Square, width: int, height: int
+) -> tuple[slice, slice, NDArray[np.float32]]:
+    """A square's values brought back to where the square was cut from: the way of `cut_square`, backwards.
+
+    Args:
+        values: (S, S).
+        square: in an image of `width` x `height` pixels.
+
+    Returns:
+        Rows and columns of the part of the image that the square touches, and the values there, 0 outside the
+        square.
+    """
+    x, y = square.centre
+    reach = square.side / 2 * (abs(math.cos(square.angle_rad)) + abs(math.sin(square.angle_rad)))
+    left, top = max(0, math.floor(x - reach)), max(0, math.floor(y - reach))
+    right, bottom = max(left, min(width, math.ceil(x + reach))), max(top, min(height, math.ceil(y + reach)))
+    laid = np.zeros((bottom - top, right - left), np.float32)
+    if laid.size:
+        matrix = Square((x - left, y - top), square.side, square.angle_rad).matrix(len(values))
+        how = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+        laid = np.asarray(cv2.warpAffine(values, matrix, (right - left, bottom - top), flags=how), np.float32)
+    return slice(top, bottom), slice(left, right), laid
 
 
 def _shrunken_part(

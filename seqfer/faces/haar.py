@@ -27,12 +27,7 @@ class HaarDetector:
     """Frontal faces, each frame by itself, without landmarks; slow beside MediaPipe, and finds fewer."""
 
     def __init__(self) -> None:
-        path = Path(cv2.data.haarcascades) / CASCADE if hasattr(cv2, "data") else Path(CASCADE)
-        if not hasattr(cv2, "CascadeClassifier") or not path.is_file():
-            raise OptionError(
-                f"OpenCV {cv2.__version__} has no Haar cascades; install opencv-contrib-python>=4.10,<5"
-            )
-        self._cascade = cv2.CascadeClassifier(str(path))
+        self._cascade = load_cascade(CASCADE)
 
     def glance(self, image: Image) -> list[Detection]:
         grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
@@ -61,3 +56,15 @@ def _detection(square: Sequence[int], weight: float) -> Detection:
     centre_x, centre_y = x + side / 2, y + side / 2 + HIGHER_BY * 2 * half
     score = 1 - 0.1 ** (max(0.0, float(weight)) / SURE_WEIGHT)
     return Detection((centre_x - half, centre_y - half, centre_x + half, centre_y + half), score)
+
+
+def load_cascade(name: str) -> cv2.CascadeClassifier:
+    """One of the cascades that come with OpenCV, by its file's name.
+
+    Raises:
+        OptionError: this OpenCV has none.
+    """
+    path = Path(cv2.data.haarcascades) / name if hasattr(cv2, "data") else Path(name)
+    if not hasattr(cv2, "CascadeClassifier") or not path.is_file():
+        raise OptionError(f"OpenCV {cv2.__version__} has no Haar cascades; install opencv-contrib-python>=4.10,<5")
+    return cv2.CascadeClassifier(str(path))

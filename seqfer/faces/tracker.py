@@ -82,6 +82,11 @@ class Tracker:
             ids.append(track.track_id)
         return ids
 
+    @property
+    def followed(self) -> set[int]:
+        """Ids of the tracks that a later frame's face may still continue."""
+        return {track.track_id for track in self._tracks}
+
     def _match(self, boxes: NDArray[np.float64], time_s: float) -> dict[int, _Track]:
         """Index of a box to the track that it continues."""
         if not self._tracks or len(boxes) == 0:
@@ -95,6 +100,32 @@ class Tracker:
             for row, column in zip(rows, columns, strict=True)
             if overlaps[row, column] >= LEAST_OVERLAP
         }
+
+
+@dataclass
+class Standing:
+    """Whether a track counts by what was seen of it so far: the rule of `lasting_tracks`, told frame by frame.
+
+    Attributes:
+        best: the best detection score.
+        faces: in how many frames the face was seen.
+        seen_s: for how long it was in sight.
+    """
+
+    best: float = 0.0
+    faces: int = 0
+    seen_s: float = 0.0
+
+    def see(self, score: float, step_s: float) -> None:
+        """Take in the face of one more frame, `step_s` seconds after the frame before."""
+        self.seen_s += step_s if self.faces else 0.0
+        self.best = max(self.best, score)
+        self.faces += 1
+
+    @property
+    def counts(self) -> bool:
+        """Whether the face was once beyond doubt and is more than a glimpse."""
+        return self.best >= SURE_SCORE and (self.faces >= LEAST_FACES or self.seen_s >= LEAST_S)
 
 
 def lasting_tracks(

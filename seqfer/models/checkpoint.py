@@ -165,5 +165,7 @@ def _validated(kind: type[T], value: Any, path: Path, *place: str) -> T:
         raise ModelError(f"{path}: {error}") from error
 
 
-def _with_tuples(settings: dict[str, Any]) -> dict[str, Any]:
-    return {key: tuple(value) if isinstance(value, list) else value for key, value in settings.items()}
+def _with_tuples(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _with_tuples(entry) for key, entry in value.items()}
+    return tuple(_with_tuples(entry) for entry in value) if isinstance(value, list) else value

@@ -58,7 +58,7 @@ class SequenceClassifier(nn.Module):
         super().__init__()
         self.architecture = architecture
         self.encoder = build_encoder(
-            architecture.encoder, architecture.preprocess.channels, architecture.encoder_settings
+            architecture.encoder, architecture.preprocess.input_planes, architecture.encoder_settings
         )
         self.head = build_head(
             architecture.head, self.embedding_dim, len(architecture.labels), architecture.head_settings

@@ -40,7 +40,7 @@ class CompactEncoder(nn.Module):
     ) -> None:
         """
         Args:
-            channels: input channels, 1 or 3.
+            channels: planes of the input.
             stem_width: channels of the stem.
             stem_layers: convolutions at full resolution, at least one.
             widths: channels of each stage; the last is the embedding's size.
@@ -77,8 +77,8 @@ class CompactEncoder(nn.Module):
 class VGGEncoder(nn.Module):
     """A plain stack of 3x3 convolutions: stages of equal width, each ending in 2x2 max-pooling.
 
-    As VGG (Simonyan & Zisserman, ICLR 2015), with batch norm (Ioffe & Szegedy, ICML 2015) and global average
-    pooling instead of its dense layers, which hold most of VGG's weights.
+    As VGG (Simonyan & Zisserman, ICLR 2015), with batch norm (Ioffe & Szegedy, ICML 2015) and, unless its maps
+    are flattened, global average pooling instead of its dense layers, which hold most of VGG's weights.
     """
 
     def __init__(
@@ -87,20 +87,24 @@ class VGGEncoder(nn.Module):
         widths: tuple[int, ...] = (64, 128, 256, 512),
         convolutions: tuple[int, ...] = (2, 2, 2, 2),
         dropout: float = 0.0,
+        flattened: int = 0,
     ) -> None:
         """
         Args:
-            channels: input channels, 1 or 3.
+            channels: planes of the input.
             widths: channels of each stage; the last is the embedding's size.
             convolutions: of each stage.
             dropout: share of whole maps dropped after each stage in training.
+            flattened: side of the last maps, in pixels, if the embedding is all of their numbers instead of each
+                map's mean; 0 for the mean.
         """
         super().__init__()
         if len(widths) != len(convolutions):
             raise ModelError(f"widths and convolutions must have equal length: {widths}, {convolutions}")
         if min(convolutions, default=1) < 1:
             raise ModelError(f"convolutions must be at least 1 in each stage: {convolutions}")
-        self.embedding_dim = widths[-1]
+        self._flattened = flattened > 0
+        self.embedding_dim = widths[-1] * max(1, flattened) ** 2
         stages: list[nn.Module] = []
         for width_in, width, count in zip((channels, *widths), widths, convolutions, strict=False):
             layers: list[nn.Module] = []
@@ -114,7 +118,7 @@ class VGGEncoder(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:  # (N, C, H, W) -> (N, D)
         maps: Tensor = self.layers(images)
-        return maps.mean((2, 3))
+        return maps.flatten(1) if self._flattened else maps.mean((2, 3))
 
 
 class _ResidualBlock(nn.Module):
@@ -157,6 +161,24 @@ def _conv_norm(width_in: int, width_out: int, stride: int, kernel: int = 3) -> n
     return nn.Sequential(conv, nn.BatchNorm2d(width_out))
 
 
+def _fernet(channels: int = 1, dropout: float = 0.25) -> nn.Module:
+    from seqfer.models.paper_encoders import FERNetEncoder
+
+    return FERNetEncoder(channels, dropout)
+
+
+def _resnet50_flat(channels: int = 1, hidden: int = 512) -> nn.Module:
+    from seqfer.models.paper_encoders import FlatResNet50Encoder
+
+    return FlatResNet50Encoder(channels, hidden)
+
+
+def _ensemble(channels: int = 1, members: Sequence[tuple[str, dict[str, Any]]] = ()) -> nn.Module:
+    from seqfer.models.ensemble import EnsembleEncoder
+
+    return EnsembleEncoder(channels, members)
+
+
 def _torchvision(name: str) -> Callable[..., nn.Module]:
     """A maker of one of torchvision's encoders; torchvision is imported when it is called, not before."""
 
@@ -174,6 +196,9 @@ ENCODERS: dict[str, Callable[..., nn.Module]] = {
     "resnet18": _torchvision("resnet18"),
     "resnet50": _torchvision("resnet50"),
     "mobilenet_v2": _torchvision("mobilenet_v2"),
+    "fernet": _fernet,
+    "resnet50_flat": _resnet50_flat,
+    "ensemble": _ensemble,
 }
 
 
@@ -199,7 +224,7 @@ def build_encoder(name: str, channels: int, settings: dict[str, Any]) -> nn.Modu
 
     Args:
         name: in `ENCODERS`.
-        channels: of its input, 1 or 3.
+        channels: planes of its input.
         settings: its other arguments.
 
     Raises:

@@ -1,12 +1,12 @@
 """Temporal heads: a sequence of frame embeddings in, expression logits per frame and per clip out.
 
 `HEADS` is the registry. A head maps padded embeddings (B, T, D) and lengths (B,) to a `SequenceOutput`;
-what stands behind a clip's length has no influence on it. Its `logit_layers()` are those whose outputs add up
-to all logits.
+what stands behind a clip's length has no influence on it. Its `soften(temperature)` divides all logits.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -56,8 +56,8 @@ class MeanHead(nn.Module):
         self.dropout = nn.Dropout(dropout)
         self.frame = nn.Linear(embedding_dim, labels)
 
-    def logit_layers(self) -> tuple[nn.Linear, ...]:
-        return (self.frame,)
+    def soften(self, temperature: float) -> None:
+        _divide(temperature, self.frame)
 
     def forward(self, embeddings: Tensor, lengths: Tensor) -> SequenceOutput:
         lengths = lengths.to(embeddings.device)
@@ -104,8 +104,8 @@ class BiLSTMHead(nn.Module):
         nn.init.zeros_(self.context.weight)
         nn.init.zeros_(attention.weight)
 
-    def logit_layers(self) -> tuple[nn.Linear, ...]:
-        return (self.frame, self.context)
+    def soften(self, temperature: float) -> None:
+        _divide(temperature, self.frame, self.context)
 
     def forward(self, embeddings: Tensor, lengths: Tensor) -> SequenceOutput:
         frames = embeddings.shape[1]
@@ -125,7 +125,13 @@ class BiLSTMHead(nn.Module):
         )
 
 
-HEADS: dict[str, type[nn.Module]] = {"mean": MeanHead, "bilstm": BiLSTMHead}
+def _average(embedding_dim: int, labels: int, parts: tuple[int, ...] = ()) -> nn.Module:
+    from seqfer.models.ensemble import AverageHead
+
+    return AverageHead(embedding_dim, labels, parts)
+
+
+HEADS: dict[str, Callable[..., nn.Module]] = {"mean": MeanHead, "bilstm": BiLSTMHead, "average": _average}
 
 
 def build_head(name: str, embedding_dim: int, labels: int, settings: dict[str, Any]) -> nn.Module:
@@ -155,10 +161,14 @@ def soften(head: nn.Module, temperature: float) -> None:
     """Divide all logits of a head by a temperature from now on: above 1 it becomes less sure of itself."""
     if not temperature > 0:
         raise ValueError(f"a temperature is positive, not {temperature}")
-    for layer in head.logit_layers():  # type: ignore[operator]
-        layer.weight /= temperature
-        if layer.bias is not None:
-            layer.bias /= temperature
+    head.soften(temperature)  # type: ignore[operator]
+
+
+def _divide(temperature: float, *layers: nn.Linear) -> None:
+    """Divide the outputs of layers, which together are all logits, by a temperature."""
+    for layer in layers:
+        for weight in layer.parameters():
+            weight.div_(temperature)
 
 
 def padded(frames: Tensor, mask: Tensor) -> Tensor:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -60,11 +61,25 @@ def choose_precision(name: str, device: torch.device) -> torch.dtype:
     return torch.bfloat16 if fast else torch.float32
 
 
+@contextmanager
+def network_threads(most: int) -> Iterator[None]:
+    """Let the networks compute in at most so many threads, at least one, and not in more than before."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(max(1, min(before, most)))
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
 class Predictor:
     """A model made ready to read faces on one device.
 
     Batch norms are folded into the convolutions before them; the model given is left as it was. The head
     always computes in float32.
+
+    Attributes:
+        window: steps of a track that the head reads at once.
     """
 
     def __init__(
@@ -81,6 +96,7 @@ class Predictor:
         model = copy.deepcopy(model).eval().float().cpu()
         self.architecture = model.architecture
         self.embedding_dim = model.embedding_dim
+        self.window = max(2, round(self.architecture.window_s * self.architecture.frame_rate))
         encoder = fuse(model.encoder)
         encoder.to(memory_format=torch.channels_last)
         self._encoder = encoder.to(self.device, self.dtype)
@@ -162,8 +178,7 @@ class Predictor:
         rate = self.architecture.frame_rate
         grid = np.arange(times_s[0], times_s[-1] + 0.5 / rate, 1 / rate)
         # Every window is equally long: a short sequence is a single one.
-        window = max(2, round(self.architecture.window_s * rate))
-        windows = overlapping_windows(len(grid), window, window // 2)
+        windows = overlapping_windows(len(grid), self.window, self.window // 2)
 
         def batches() -> Iterator[torch.Tensor]:
             for first in range(0, len(windows), WINDOWS_AT_ONCE):

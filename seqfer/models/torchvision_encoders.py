@@ -68,11 +68,11 @@ class TorchvisionEncoder(nn.Module):
         return first
 
 
-def imagenet_state(name: str, channels: int) -> dict[str, Tensor]:
+def imagenet_state(name: str, planes: int) -> dict[str, Tensor]:
     """The weights of a `TorchvisionEncoder` as learnt from ImageNet.
 
     A single grey plane gets the sum of the first convolution's kernels over red, green and blue, and so answers
-    as the whole network does to a grey picture.
+    as the whole network does to a grey picture. Of a second plane, which shows edges, nothing is known at first.
 
     Raises:
         ModelError: there are none of that name, or they are not here and cannot be downloaded.
@@ -103,8 +103,9 @@ def imagenet_state(name: str, channels: int) -> dict[str, Tensor]:
     # The classifier comes last in both networks, and everything before it stands in the same order.
     state = dict(zip(own, network.state_dict().values(), strict=False))
     first = own[0]
-    if channels == 1:
-        state[first] = state[first].sum(1, keepdim=True)
+    if planes < 3:
+        grey = state[first].sum(1, keepdim=True)
+        state[first] = torch.cat([grey, torch.zeros_like(grey)], 1)[:, :planes]
     return state
 
 

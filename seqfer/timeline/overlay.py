@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from fractions import Fraction
 from pathlib import Path
 
-import cv2
 import numpy as np
-from numpy.typing import NDArray
 
-from seqfer.timeline.colours import rgb_of
+from seqfer.timeline.drawing import draw_face
 from seqfer.timeline.types import Timeline
 from seqfer.video.opening import open_video
 from seqfer.video.stills import DEFAULT_RATE
-from seqfer.video.types import Frame, FrameStream, Image
+from seqfer.video.types import Frame, FrameStream
 from seqfer.video.writer import SoundSource, write_video
-
-FONT = cv2.FONT_HERSHEY_SIMPLEX
-DARK, LIGHT = (20, 20, 20), (245, 245, 245)
 
 
 def write_overlay(
@@ -39,17 +34,21 @@ def write_overlay(
         VideoError: the video cannot be read any more.
         OutputError: the file cannot be written.
     """
-    source = timeline.video.path
-    with open_video(source, picture_rate=picture_rate) as stream:
-        rate = stream.info.frame_rate or Fraction(DEFAULT_RATE)
-        has_sound = source.is_file() and stream.info.frame_rate is not None
-        sound = SoundSource(source, stream.info.start_s) if has_sound else None
-        write_video(path, _drawn(timeline, stream, progress), rate, sound)
+    with open_video(timeline.video.path, picture_rate=picture_rate) as stream:
+        write_like(stream, path, _drawn(timeline, stream, progress))
+
+
+def write_like(stream: FrameStream, path: Path, frames: Iterable[Frame]) -> None:
+    """Write frames as an MP4 file with the average rate and the sound of the stream that they come from."""
+    source, rate = stream.info.path, stream.info.frame_rate
+    sound = SoundSource(source, stream.info.start_s) if source.is_file() and rate is not None else None
+    write_video(path, frames, rate or Fraction(DEFAULT_RATE), sound)
 
 
 def _drawn(
     timeline: Timeline, stream: FrameStream, progress: Callable[[int, int | None], None]
 ) -> Iterator[Frame]:
+    names = timeline.label_set.names
     for done, frame in enumerate(stream, start=1):
         progress(done, stream.info.frame_count)
         # Of frames that were not read, the last one before them that was speaks.
@@ -57,76 +56,6 @@ def _drawn(
         first, after = np.searchsorted(timeline.face_frame, [row, row + 1])
         image = frame.image.copy()
         for face in range(first, after):
-            draw_face(
-                image, timeline.boxes[face], int(timeline.track_id[face]), timeline.probabilities[face], timeline
-            )
+            box, track_id = timeline.boxes[face].tolist(), int(timeline.track_id[face])
+            draw_face(image, box, track_id, timeline.probabilities[face], names)
         yield Frame(frame.index, frame.time_s, image)
-
-
-def draw_face(
-    image: Image, box: NDArray[np.float64], track_id: int, probabilities: NDArray[np.float64], timeline: Timeline
-) -> None:
-    """Draw one face into an image (H, W, 3), in place.
-
-    Args:
-        image: what to draw into.
-        box: (4,) x1, y1, x2, y2.
-        track_id: shown beside the label.
-        probabilities: (K,) of the timeline's labels.
-        timeline: names the labels.
-    """
-    names = timeline.label_set.names
-    leader = names[int(probabilities.argmax())]
-    colour = rgb_of(leader)
-    # One unit is the height of a line of text: readable in small frames, not huge in large ones.
-    unit = max(9, round(min(image.shape[:2]) / 30))
-    thickness = max(1, unit // 8)
-    x1, y1, x2, y2 = (round(float(value)) for value in box)
-    cv2.rectangle(image, (x1, y1), (x2, y2), colour, thickness + 1, cv2.LINE_AA)
-    text = f"{track_id}  {leader} {probabilities.max():.2f}"
-    _plate(image, (x1, max(0, y1 - unit - 4)), (len(text) * unit * 0.52 + 8, unit + 4), colour, 1.0)
-    _text(image, text, (x1 + 4, max(unit, y1 - 4)), unit * 0.85, DARK)
-    _bars(image, (x1, y1, x2, y2), probabilities, names, unit)
-
-
-def _bars(
-    image: Image,
-    box: tuple[int, int, int, int],
-    probabilities: NDArray[np.float64],
-    names: tuple[str, ...],
-    unit: int,
-) -> None:
-    x1, y1, x2, y2 = box
-    row, name_width, bar_width = unit, round(4.4 * unit), 4 * unit
-    named = y2 - y1 >= row * len(names) * 0.6
-    if not named:
-        # Beside a small face a full chart would hide its neighbours: the colours must do.
-        row, name_width, bar_width = max(2, (y2 - y1) // len(names)), 2, max(8, round(0.6 * (x2 - x1)))
-    width, height = name_width + bar_width + 8, row * len(names) + 6
-    # Beside the face where there is room: right, else left, else over its right edge.
-    left = x2 + 4 if x2 + 4 + width <= image.shape[1] else x1 - 4 - width
-    left = left if left >= 0 else max(0, image.shape[1] - width)
-    top = min(max(0, y1), max(0, image.shape[0] - height))
-    _plate(image, (left, top), (width, height), DARK, 0.55)
-    for index, (name, share) in enumerate(zip(names, probabilities, strict=True)):
-        base = top + 3 + (index + 1) * row
-        if named:
-            _text(image, name, (left + 4, base - row // 4), unit * 0.7, LIGHT)
-        start = left + name_width
-        end = start + max(1, round(bar_width * float(share)))
-        gap = min(2, row // 4)
-        cv2.rectangle(image, (start, base - row + gap), (end, base - gap), rgb_of(name), cv2.FILLED)
-
-
-def _plate(
-    image: Image, corner: tuple[int, int], size: tuple[float, float], colour: tuple[int, int, int], opacity: float
-) -> None:
-    x, y = max(0, corner[0]), max(0, corner[1])
-    part = image[y : y + round(size[1]), x : x + round(size[0])]
-    part[:] = (part * (1 - opacity) + np.array(colour) * opacity).astype(np.uint8)
-
-
-def _text(image: Image, text: str, origin: tuple[int, int], height: float, colour: tuple[int, int, int]) -> None:
-    # The font's capitals are 22 pixels high at scale 1.
-    scale = height / 22 * 0.72
-    cv2.putText(image, text, origin, FONT, scale, colour, max(1, round(height / 12)), cv2.LINE_AA)

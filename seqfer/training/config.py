@@ -21,13 +21,18 @@ class ModelConfig:
     """What is trained.
 
     Attributes:
-        encoder: compact, vgg, resnet18, resnet50 or mobilenet_v2.
+        encoder: compact, vgg, resnet18, resnet50, mobilenet_v2, or one that belongs to a paper: fernet,
+            resnet50_flat.
         encoder_settings: arguments of the encoder beyond its channels, as `widths` of compact and vgg.
         head: bilstm, or mean, which reads each frame alone and a clip as the mean of its frames.
         head_settings: width, layers and dropout of bilstm; dropout of mean.
         size: side of the square face crops, in pixels.
         channels: 1 for grey, 3 for colour.
         geometry: the part of the frame around a detected face that a crop shows.
+        grey: the weights of red, green and blue in grey: bt601, or rgb2gray, as MATLAB rounds them.
+        equalize: spread each grey crop's levels evenly (histogram equalisation).
+        edges: give the network a second plane with the crop's edges (Canny).
+        scaling: image standardises each crop by its own mean and deviation; unit leaves values in [0, 1].
         frame_rate: frames per second at which the head reads a clip.
         labels: the expressions, in the order of the outputs; empty for those of the data.
     """
@@ -39,6 +44,10 @@ class ModelConfig:
     size: int = 48
     channels: int = 1
     geometry: CropGeometry = field(default_factory=CropGeometry)
+    grey: Literal["bt601", "rgb2gray"] = "bt601"
+    equalize: bool = False
+    edges: bool = False
+    scaling: Literal["image", "unit"] = "image"
     frame_rate: float = 25.0
     labels: tuple[str, ...] = ()
 
@@ -54,7 +63,9 @@ class ModelConfig:
     @property
     def preprocess(self) -> Preprocess:
         """From face crop to network input."""
-        return Preprocess(self.size, self.channels, self.geometry)
+        return Preprocess(
+            self.size, self.channels, self.geometry, self.grey, self.equalize, self.edges, self.scaling
+        )
 
 
 @dataclass(frozen=True)
@@ -87,6 +98,7 @@ class DataConfig:
             clips in windows of it.
         speed: how much faster or slower a clip may be read, as a factor: 1.25 is from 0.8 to 1.25 times.
         balanced: draw each expression equally often, rare ones repeatedly.
+        with_validation: learn from the split validation too; then it cannot choose, and select must be last.
     """
 
     faces: Literal["mediapipe", "haar", "none"] = "mediapipe"
@@ -94,6 +106,7 @@ class DataConfig:
     longest_s: float = 4.0
     speed: float = 1.0
     balanced: bool = False
+    with_validation: bool = False
 
     def __post_init__(self) -> None:
         if not self.speed >= 1 or not self.longest_s > 0:
@@ -134,16 +147,16 @@ class OptimizerConfig:
     """How weights follow their gradients.
 
     Attributes:
-        name: sgd (with Nesterov's momentum), adam or adamw.
+        name: sgd (with Nesterov's momentum), adam, adamw, rmsprop or adagrad.
         rate: the learning rate that the schedule scales.
-        momentum: of sgd; the first beta of adam and adamw.
+        momentum: of sgd and rmsprop; the first beta of adam and adamw.
         weight_decay: of weight matrices and kernels; biases and norms go free.
         clip_norm: gradients longer than this are shortened to it; 0 leaves them.
         ema: decay of an exponential moving average of weights and norms' statistics, which is then what is
             validated and kept; 0 keeps the weights themselves.
     """
 
-    name: Literal["sgd", "adam", "adamw"] = "adamw"
+    name: Literal["sgd", "adam", "adamw", "rmsprop", "adagrad"] = "adamw"
     rate: float = 1e-3
     momentum: float = 0.9
     weight_decay: float = 0.01
@@ -198,7 +211,8 @@ class TrainConfig:
         schedule: how the learning rate changes.
         epochs: passes over the training clips.
         batch_size: clips in a step, over all processes together.
-        select: the figure on the validation split that chooses the best epoch: uar, accuracy or loss.
+        select: the figure on the validation split that chooses the best epoch: uar, accuracy or loss; last chooses
+            nothing, and keeps the last epoch's model.
         stop_after: epochs without a better figure after which training ends early; 0 never ends it.
         precision: of the encoder in training: auto takes bfloat16 or float16 where the device is faster with
             it, else float32.
@@ -214,7 +228,7 @@ class TrainConfig:
     schedule: ScheduleConfig = field(default_factory=ScheduleConfig)
     epochs: int = 30
     batch_size: int = 16
-    select: Literal["uar", "accuracy", "loss"] = "uar"
+    select: Literal["uar", "accuracy", "loss", "last"] = "uar"
     stop_after: int = 0
     precision: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
     seed: int = 0
@@ -222,6 +236,11 @@ class TrainConfig:
     def __post_init__(self) -> None:
         if self.epochs < 1 or self.batch_size < 1 or self.stop_after < 0:
             raise OptionError("epochs and batch_size must be at least 1, stop_after not negative")
+        chooses = self.select != "last"
+        if chooses and self.data.with_validation:
+            raise OptionError("what is learnt from cannot choose: data.with_validation needs select: last")
+        if not chooses and (self.stop_after or self.schedule.name == "plateau"):
+            raise OptionError("stop_after and schedule plateau go by the figure that select names; it is last")
         if not 0 <= self.seed < 2**63:
             raise OptionError(f"seed must lie in [0, 2^63), not {self.seed}")
         if self.schedule.warmup >= self.epochs:

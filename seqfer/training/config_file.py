@@ -6,21 +6,25 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from seqfer.errors import OptionError
-from seqfer.settings import parse_settings, read_settings
+from seqfer.settings import (
+    FOREST,
+    SWEEP,
+    parse_settings,
+    read_change,
+    read_document,
+    sections_of,
+    set_value,
+    shipped_files,
+)
 from seqfer.settings import to_yaml as to_yaml
 from seqfer.training.config import TrainConfig
 
-DESCRIBED_IN = "docs/settings.md"
-PACKAGE = Path(__file__).parents[1]
-# Inside the package where it was installed, beside it in a checkout.
-CONFIG_FOLDERS = (PACKAGE / "configs", PACKAGE.parent / "configs")
+EXAMPLE = "optimizer.rate=0.01"  # of a change that --set takes
 
 
 def known_configs() -> dict[str, Path]:
-    """The settings that come with seqfer, by name."""
-    folder = next(folder for folder in CONFIG_FOLDERS if folder.is_dir())
-    return {path.stem: path for path in sorted(folder.glob("*.yaml"))}
+    """The settings that come with seqfer, by name: our own first, then the papers'."""
+    return {name: path for name, path in shipped_files().items() if not name.endswith((SWEEP, FOREST))}
 
 
 def read_config(path: str | Path, changes: Sequence[str] = ()) -> TrainConfig:
@@ -33,16 +37,17 @@ def read_config(path: str | Path, changes: Sequence[str] = ()) -> TrainConfig:
     Raises:
         OptionError: the file is missing or no YAML, a key is unknown, or a value has the wrong type or range.
     """
-    known = known_configs()
-    if str(path) in known:
-        path = known[str(path)]
-    elif not Path(path).exists() and not Path(path).suffix:
-        raise OptionError(f"unknown settings {str(path)!r}; known: {', '.join(known)}; or give a YAML file")
-    return read_settings(
-        TrainConfig, Path(path), changes, example="optimizer.rate=0.01", described_in=DESCRIBED_IN
-    )
+    path, document = read_document(path, known_configs())
+    for change in changes:
+        set_value(document, *read_change(change, EXAMPLE))
+    return parse_config(document, str(path))
 
 
 def parse_config(document: dict[str, Any], source: str) -> TrainConfig:
     """Settings from plain values, every key and type checked; `source` names them in an error."""
-    return parse_settings(TrainConfig, document, source, DESCRIBED_IN)
+    return parse_settings(TrainConfig, document, source, "docs/settings.md")
+
+
+def is_section(key: str) -> bool:
+    """Whether a dotted name stands for settings of its own, as `optimizer` does."""
+    return key in sections_of(TrainConfig)

@@ -26,7 +26,7 @@ def check_folds(config: TrainConfig, clips: Sequence[Clip]) -> list[int]:
     """
     folds = folds_of(clips)
     for fold in folds:
-        train, validation, _ = parts_of_fold(clips, fold)
+        train, validation, _ = parts_of_fold(config, clips, fold)
         try:
             labels = label_set(config, clips, train, validation)
         except OptionError as error:
@@ -54,10 +54,13 @@ def folds_of(clips: Sequence[Clip]) -> list[int]:
     return folds
 
 
-def parts_of_fold(clips: Sequence[T], fold: int) -> tuple[list[T], list[T], list[T]]:
+def parts_of_fold(config: TrainConfig, clips: Sequence[T], fold: int) -> tuple[list[T], list[T], list[T]]:
     """Clips to learn from, to choose the epoch by, and to measure: the given fold, the one after it, the others.
 
+    Where the settings choose no epoch, all other folds are learnt from.
+
     Args:
+        config: the settings.
         clips: of all folds.
         fold: that is measured.
 
@@ -65,7 +68,7 @@ def parts_of_fold(clips: Sequence[T], fold: int) -> tuple[list[T], list[T], list
         Training, validation and test clips.
     """
     folds = folds_of(clips)
-    chooses = folds[(folds.index(fold) + 1) % len(folds)]
+    chooses = None if config.select == "last" else folds[(folds.index(fold) + 1) % len(folds)]
     return (
         [clip for clip in clips if clip.fold not in (fold, chooses)],
         [clip for clip in clips if clip.fold == chooses],

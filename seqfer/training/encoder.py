@@ -143,7 +143,7 @@ def train_encoder(
             chosen = order[step * recipe.batch_size : (step + 1) * recipe.batch_size]
             batch = model.architecture.preprocess.planes(images[chosen, :, :, None])
             batch = disturb(batch, draw(recipe.strength, still_noise(len(chosen), generator)), generator)
-            batch = model.architecture.preprocess.standardise(batch).to(device)
+            batch = model.architecture.preprocess.scale(batch).to(device)
             loss = _mixed_loss(model, batch, labels[chosen].to(device), recipe, generator)
             optimizer.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]

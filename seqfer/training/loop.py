@@ -37,7 +37,7 @@ from seqfer.training.records import CURVES, METRICS, TENSORBOARD, write_records
 from seqfer.training.reports import EpochReport, Progress, StepReport
 from seqfer.training.results import measure, merit, on_disk, provenance_of
 from seqfer.training.schedule import Merit, rate_factor, without_gain
-from seqfer.training.start import label_set, starting_model
+from seqfer.training.start import label_set, not_shown, starting_model
 from seqfer.training.state import RunState
 
 STATE, CONFIG, BEST, LAST = "state.pt", "config.yaml", "best", "last"
@@ -52,6 +52,9 @@ class Trainer:
     """A training run in a folder: begun anew, or gone on with where it stands.
 
     The folder gets `config.yaml`, `metrics.jsonl`, `curves.png`, the models `best` and `last`, and `state.pt`.
+
+    Attributes:
+        not_learnt: labels of the settings that no training clip shows.
     """
 
     def __init__(
@@ -70,7 +73,7 @@ class Trainer:
             config: the settings.
             packed: the cache that holds the clips.
             train: clips to learn from.
-            validation: clips that choose the best epoch; never learnt from.
+            validation: clips that choose the best epoch; never learnt from. None are needed if none is chosen.
             run: folder of the run.
             device: where to compute.
             team: the processes that train together; only this one if not given.
@@ -86,6 +89,7 @@ class Trainer:
         self.packed, self._validation = packed, list(validation)
         labels = label_set(config, packed.clips, train, validation)
         truth = np.array([labels.index(clip.label) for clip in train], np.int64)
+        self.not_learnt = not_shown(labels, train)
         self.model, self.start_sha256 = starting_model(config, labels)
         self.data = {**(data or {}), "frames_sha256": packed.frames_sha256, "clips": len(train)}
         rates = stage_rates(self.model, config.start.stage_rates)
@@ -202,7 +206,7 @@ class Trainer:
         if config.augmentation != NOTHING:
             drawn = repeated(draw(config.augmentation, batch.noise), batch.lengths, self.device)
             planes = disturb(planes, drawn, generator)
-        images = preprocess.standardise(planes)
+        images = preprocess.scale(planes)
         mix = draw_mix(len(batch.lengths), config.loss.mixup, batch.seed)
         if mix is not None:
             images = mix_frames(images, batch.lengths, mix)
@@ -220,8 +224,10 @@ class Trainer:
     def _close_epoch(self, start: float) -> EpochReport:
         """Validate, keep the model if it is the best one, and save the run."""
         merits = self._merits()
-        measured = self.team.leads and measure(self._kept_model(), self.device, self.packed, self._validation)
-        figures: dict[str, Any] = self.team.told(measured)
+        measured = None
+        if self.team.leads and self._validation:
+            measured = measure(self._kept_model(), self.device, self.packed, self._validation)
+        figures: dict[str, Any] | None = self.team.told(measured)
         epoch = len(merits) + 1
         factor = rate_factor(self.config.schedule, epoch - 1, self.config.epochs, merits)
         entry: dict[str, Any] = {
@@ -230,18 +236,17 @@ class Trainer:
             "loss": math.fsum(self._progress.losses) / len(self._progress.losses),
             "rate": self.config.optimizer.rate * factor,
             "validation": figures,
-            "best": not merits or merit(figures, self.config.select) > max(merits),
             "seconds": round(perf_counter() - start, 2),
         }
-        if not math.isfinite(figures["log_loss"]):
+        if figures and not math.isfinite(figures["log_loss"]):
             self._refuse(self._step, figures["log_loss"])
+        entry["best"] = not merits or merit(entry, self.config.select) > max(merits)
         self.history.append(entry)
         self._progress.losses = []
         # The state first: whatever is killed while the files below are written is written again from it.
         self._save()
         self._leave_results()
-        shown = {name: figures[name] for name in ("accuracy", "uar", "log_loss")}
-        return EpochReport(epoch, entry["loss"], **shown, best=entry["best"], seconds=entry["seconds"])
+        return EpochReport(epoch, entry["loss"], figures, entry["best"], entry["seconds"])
 
     def _leave_results(self) -> None:
         """Write the last epoch's model, also as the best one if it is that, and the figures of all epochs."""
@@ -274,7 +279,7 @@ class Trainer:
                 self._state.save(self._step)
 
     def _merits(self) -> list[Merit]:
-        return [merit(entry["validation"], self.config.select) for entry in self.history]
+        return [merit(entry, self.config.select) for entry in self.history]
 
     def _run_state(self) -> RunState:
         parts: dict[str, Any] = {"model": self.model, "optimizer": self._optimizer, "scaler": self._scaler}

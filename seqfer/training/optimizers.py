@@ -47,6 +47,10 @@ def make_optimizer(
                 groups.append({"params": chosen, "weight_decay": decay, "share": share})
     if config.name == "sgd":
         return torch.optim.SGD(groups, config.rate, config.momentum, nesterov=config.momentum > 0)
+    if config.name == "rmsprop":
+        return torch.optim.RMSprop(groups, config.rate, momentum=config.momentum)
+    if config.name == "adagrad":
+        return torch.optim.Adagrad(groups, config.rate)
     kind = torch.optim.Adam if config.name == "adam" else torch.optim.AdamW
     return kind(groups, config.rate, betas=(config.momentum, 0.999))
 

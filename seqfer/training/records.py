@@ -33,19 +33,22 @@ def plot_curves(history: Sequence[dict[str, Any]]) -> Any:
     upper, middle, lower = figure.subplots(3, 1, sharex=True, height_ratios=[3, 3, 1])
     style = {"linewidth": 1.5, "marker": "o", "markersize": 3}
     upper.plot(epochs, [entry["loss"] for entry in history], color="#4477AA", label="training", **style)
-    validation = [entry["validation"]["log_loss"] for entry in history]
-    upper.plot(epochs, validation, color="#EE6677", label="validation, without smoothing or mixing", **style)
     upper.set_ylabel("loss")
-    for name, label, colour in (("accuracy", "accuracy", "#228833"), ("uar", "UAR", "#AA3377")):
-        figures = [100 * entry["validation"][name] for entry in history]
-        middle.plot(epochs, figures, color=colour, label=f"validation {label}", **style)
-    chosen = max(entry["epoch"] for entry in history if entry["best"])
-    middle.axvline(chosen, color="#888888", linestyle="--", linewidth=1, label=f"chosen: epoch {chosen}")
-    middle.set_ylabel("%")
+    # Runs that learn from all clips have none to be validated by.
+    measured = [entry["validation"] for entry in history if entry["validation"]]
+    if measured:
+        losses = [figures["log_loss"] for figures in measured]
+        upper.plot(epochs, losses, color="#EE6677", label="validation, without smoothing or mixing", **style)
+        for name, label, colour in (("accuracy", "accuracy", "#228833"), ("uar", "UAR", "#AA3377")):
+            shares = [100 * figures[name] for figures in measured]
+            middle.plot(epochs, shares, color=colour, label=f"validation {label}", **style)
+        chosen = max(entry["epoch"] for entry in history if entry["best"])
+        middle.axvline(chosen, color="#888888", linestyle="--", linewidth=1, label=f"kept: epoch {chosen}")
+    middle.set_ylabel("%" if measured else "no validation")
     lower.plot(epochs, [entry["rate"] for entry in history], color="#222222", **style)
     lower.set(ylabel="rate", xlabel="epoch")
     lower.xaxis.get_major_locator().set_params(integer=True)
-    for axes in (upper, middle):
+    for axes in (upper, middle) if measured else (upper,):
         axes.legend(fontsize=8)
         axes.grid(alpha=0.3)
     return figure
@@ -59,6 +62,6 @@ def _write_tensorboard(folder: Path, entry: dict[str, Any]) -> None:
     writer = SummaryWriter(str(folder), purge_step=epoch)
     writer.add_scalar("loss/training", entry["loss"], epoch)
     writer.add_scalar("rate", entry["rate"], epoch)
-    for name, value in entry["validation"].items():
+    for name, value in (entry["validation"] or {}).items():
         writer.add_scalar(f"validation/{name}", value, epoch)
     writer.close()

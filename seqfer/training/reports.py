@@ -34,16 +34,14 @@ class EpochReport:
     Attributes:
         epoch: counted from 1.
         loss: mean training loss.
-        accuracy, uar, log_loss: on the validation clips.
+        validation: figures of the validation clips, as in the history; None if there are none.
         best: whether it is the best epoch so far.
         seconds: wall time, validation included, since the run was begun or resumed within the epoch.
     """
 
     epoch: int
     loss: float
-    accuracy: float
-    uar: float
-    log_loss: float
+    validation: dict[str, Any] | None
     best: bool
     seconds: float
 

@@ -43,8 +43,11 @@ def measure(
     }
 
 
-def merit(figures: dict[str, Any], select: str) -> Merit:
-    """How good validation figures are; of two epochs with the same, the one with less loss is better."""
+def merit(entry: dict[str, Any], select: str) -> Merit:
+    """How good an epoch of a history is; of two with the same figure, the one with less loss is better."""
+    if select == "last":
+        return (float(entry["epoch"]),)
+    figures = entry["validation"]
     loss = float(figures["log_loss"])
     return (-loss,) if select == "loss" else (float(figures[select]), -loss)
 
@@ -66,7 +69,9 @@ def provenance_of(config: TrainConfig, start: str, data: dict[str, Any], entry: 
         "seed": config.seed,
         "versions": {"seqfer": __version__, "torch": torch.__version__},
     }
-    return Provenance(training, {"validation": {**entry["validation"], "chose_the_epoch": True}})
+    measured = entry["validation"]
+    chose = config.select != "last"
+    return Provenance(training, {"validation": {**measured, "chose_the_epoch": chose}} if measured else {})
 
 
 @contextmanager

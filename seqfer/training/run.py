@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 
 from seqfer.datasets.manifest import read_manifest
 from seqfer.datasets.opening import open_clips
-from seqfer.datasets.packed import PackedClips
-from seqfer.datasets.types import Manifest
+from seqfer.datasets.packed import PackedClip, PackedClips
+from seqfer.datasets.types import ClipRecord, Manifest
 from seqfer.errors import OutputError
 from seqfer.files import sha256_of
 from seqfer.labels import LabelSet
@@ -21,6 +21,8 @@ from seqfer.training.loop import OWN_FILES, Trainer
 from seqfer.training.optimizers import stage_rates
 from seqfer.training.processes import Team
 from seqfer.training.start import label_set, starting_model
+
+T = TypeVar("T", bound=PackedClip | ClipRecord)
 
 
 def open_data(
@@ -72,13 +74,22 @@ def open_run(
     run, data = Path(run), Path(data)
     check_folder(run, resume)
     # What cannot go well is said before hours are spent on preparing clips.
-    records = read_manifest(data).records
-    learnt, chosen = ([r for r in records if r.split == split] for split in ("train", "validation"))
-    check_settings(config, label_set(config, records, learnt, chosen))
+    check_data(config, read_manifest(data).records)
     packed, manifest = open_data(config, data, Path(cache) if cache else None, team, progress)
-    train, validation = ([c for c in packed.clips if c.split == split] for split in ("train", "validation"))
     record = describe(data, manifest, packed)
-    return Trainer(config, packed, train, validation, run, device or choose_device(), team, record)
+    return Trainer(config, packed, *parts_of(config, packed.clips), run, device or choose_device(), team, record)
+
+
+def parts_of(config: TrainConfig, clips: Sequence[T]) -> tuple[list[T], list[T]]:
+    """The clips to learn from, and those that choose the epoch."""
+    learnt = ("train", "validation") if config.data.with_validation else ("train",)
+    train = [clip for clip in clips if clip.split in learnt]
+    return train, [clip for clip in clips if clip.split == "validation" and "validation" not in learnt]
+
+
+def check_data(config: TrainConfig, records: Sequence[ClipRecord]) -> None:
+    """Raise ModelError or OptionError if no model can be made by the settings, or none of a manifest's clips."""
+    check_settings(config, label_set(config, records, *parts_of(config, records)))
 
 
 def check_settings(config: TrainConfig, labels: LabelSet) -> None:
@@ -99,6 +110,19 @@ def describe(data: Path, manifest: Manifest, packed: PackedClips) -> dict[str, A
 
 def check_folder(folder: Path, resume: bool, folds: bool = False) -> None:
     """Raise OutputError if a run, or those of several folds, must not or cannot lie in a folder."""
+    what = "a cross-validation" if folds else "a training run"
+    check_contents(folder, resume, what, lambda name: _left_by(name, folds))
+
+
+def check_contents(folder: Path, resume: bool, what: str, own: Callable[[str], bool]) -> None:
+    """Raise OutputError if something must not or cannot lie in a folder.
+
+    Args:
+        folder: that may be missing or empty, or with `resume` hold an earlier part of the same.
+        resume: go on with what lies there.
+        what: is to lie there, as in "a training run".
+        own: whether it leaves a file or folder of a name.
+    """
     try:
         used = folder.exists() and any(folder.iterdir())
     except NotADirectoryError as error:
@@ -107,12 +131,10 @@ def check_folder(folder: Path, resume: bool, folds: bool = False) -> None:
         raise OutputError(folder, f"cannot be read ({error.strerror})") from error
     if used and not resume:
         raise OutputError(folder, "exists already; use --resume to go on with it, or choose another folder")
-    if used and not all(_left_by(path.name, folds) for path in folder.iterdir()):
-        what = "a cross-validation" if folds else "a training run"
+    if used and not all(own(path.name) or ".partial" in path.name for path in folder.iterdir()):
         raise OutputError(folder, f"holds something else than {what}; choose another folder")
 
 
 def _left_by(name: str, folds: bool) -> bool:
-    """Whether a run, or a cross-validation, leaves a file or folder of that name, also when it was stopped."""
-    own = name == "evaluation" or name.startswith("fold-") if folds else name in OWN_FILES
-    return own or ".partial" in name
+    """Whether a run, or a cross-validation, leaves a file or folder of that name."""
+    return name == "evaluation" or name.startswith("fold-") if folds else name in OWN_FILES

@@ -24,15 +24,15 @@ def label_set(
     """The labels that a run's model tells apart: those of the settings, or of all clips.
 
     Raises:
-        OptionError: a split is empty, a class is absent from training, or a label is not in the label set.
+        OptionError: a split that is needed is empty, a class is absent from training although the settings do not
+            name it, or a label is not in the label set.
     """
     for name, chosen in (("training", train), ("validation", validation)):
-        if not chosen:
+        if not chosen and (name, config.select) != ("validation", "last"):
             raise OptionError(
                 f"there is no {name} clip; the manifest needs the splits train and validation, as --split "
-                "subject:70/15/15 makes them"
+                "subject:70/15/15 makes them; without validation nothing can be chosen: set select to last"
             )
-    present = {clip.label for clip in train}
     labels = LabelSet(config.model.labels or usual_order(clip.label for clip in clips))
     for clip in clips:
         if clip.label not in labels.names:
@@ -40,13 +40,19 @@ def label_set(
                 f"clip {clip.clip_id!r} is labelled {clip.label!r}, which is not in model.labels "
                 f"({', '.join(labels)}); add it there, or leave the clip out of the manifest"
             )
-    absent = [name for name in labels if name not in present]
-    if absent:
+    absent = not_shown(labels, train)
+    if absent and not config.model.labels:
         raise OptionError(
-            f"no training clip shows {', '.join(absent)}, so it cannot be learnt; split otherwise, or leave its "
-            "clips out of the manifest"
+            f"no training clip shows {', '.join(absent)}, so it cannot be learnt; split otherwise, leave its "
+            "clips out of the manifest, or name all labels in model.labels if it is to count as never recognised"
         )
     return labels
+
+
+def not_shown(labels: LabelSet, clips: Sequence[Clip]) -> list[str]:
+    """The labels that no clip has."""
+    present = {clip.label for clip in clips}
+    return [name for name in labels if name not in present]
 
 
 def starting_model(config: TrainConfig, labels: LabelSet) -> tuple[SequenceClassifier, str]:
@@ -78,7 +84,7 @@ def starting_model(config: TrainConfig, labels: LabelSet) -> tuple[SequenceClass
     if config.start.weights == "imagenet":
         from seqfer.models.torchvision_encoders import imagenet_state
 
-        model.encoder.load_state_dict(imagenet_state(wanted.encoder, wanted.channels))
+        model.encoder.load_state_dict(imagenet_state(wanted.encoder, wanted.preprocess.input_planes))
         return model, "imagenet"
     given = load_model(config.start.weights)
     ours, theirs = model.architecture, given.model.architecture
@@ -86,6 +92,7 @@ def starting_model(config: TrainConfig, labels: LabelSet) -> tuple[SequenceClass
         ("encoder", ours.encoder, theirs.encoder),
         ("encoder_settings", ours.encoder_settings, theirs.encoder_settings),
         ("channels", ours.preprocess.channels, theirs.preprocess.channels),
+        ("edges", ours.preprocess.edges, theirs.preprocess.edges),
     ):
         if mine != other:
             raise ModelError(
@@ -105,7 +112,7 @@ def _sizes(model: SequenceClassifier) -> dict[str, torch.Size]:
 def _try(model: SequenceClassifier, stills: int) -> None:
     """Raise ModelError if a model's layers cannot learn from pictures of its size, so many in a step."""
     preprocess = model.architecture.preprocess
-    frames = torch.zeros(stills, 1, preprocess.channels, preprocess.size, preprocess.size)
+    frames = torch.zeros(stills, 1, preprocess.input_planes, preprocess.size, preprocess.size)
     try:
         copy.deepcopy(model).train()(frames, torch.ones(stills, dtype=torch.int64))
     except (RuntimeError, ValueError) as error:

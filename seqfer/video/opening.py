@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from fractions import Fraction
 from pathlib import Path
 
@@ -80,10 +80,61 @@ def find_videos(path: str | Path, passed_over: Callable[[Path], bool] = lambda f
     return found
 
 
+def find_pictures(path: str | Path, passed_over: Callable[[Path], bool] = lambda folder: False) -> list[Path]:
+    """The still images that a user names by one path: that file, or every picture in a folder, numbered or not.
+
+    Args:
+        path: a file or a folder; subfolders count, but hidden ones.
+        passed_over: says of a folder whether what lies in it does not count.
+
+    Raises:
+        VideoError: the path does not exist or cannot be read, is a video, or a folder holds no picture.
+    """
+    path = Path(path)
+    try:
+        if not path.exists():
+            raise VideoError(path, "no such file or folder")
+        if path.is_file() and path.suffix.lower() in VIDEO_SUFFIXES:
+            raise VideoError(path, "is a video, not a picture; save frames of it as pictures first")
+        found = sorted(_stills(path, passed_over)) if path.is_dir() else [path]
+    except OSError as error:
+        raise VideoError(error.filename or path, f"cannot be read ({error.strerror})") from error
+    if not found:
+        raise VideoError(path, "holds no picture")
+    return found
+
+
+def _stills(root: Path, passed_over: Callable[[Path], bool]) -> list[Path]:
+    found: list[Path] = []
+    for folder, children in _folders(root):
+        if children is None:
+            found.append(folder)
+        elif not passed_over(folder):
+            found += [child for child in children if child.is_file() and child.suffix.lower() in IMAGE_SUFFIXES]
+    return found
+
+
 def _inside(root: Path, passed_over: Callable[[Path], bool]) -> list[Path]:
     """The videos and clips of numbered pictures below a folder, or its stills where there are none."""
     moving: list[Path] = []
     stills: list[Path] = []
+    for folder, children in _folders(root):
+        if children is None:
+            moving.append(folder)
+            continue
+        if passed_over(folder):
+            continue
+        files = [child for child in children if child.is_file()]
+        moving += [file for file in files if file.suffix.lower() in VIDEO_SUFFIXES]
+        if numbered_pictures(folder) is not None:
+            moving.append(folder)
+        else:
+            stills += [file for file in files if file.suffix.lower() in IMAGE_SUFFIXES]
+    return moving or stills
+
+
+def _folders(root: Path) -> Iterator[tuple[Path, list[Path] | None]]:
+    """A folder and all below it, each with what it holds, hidden things left out; None if it cannot be read."""
     folders, seen = [root], set()
     for folder in folders:
         # Links to folders are followed, but not in circles.
@@ -92,19 +143,10 @@ def _inside(root: Path, passed_over: Callable[[Path], bool]) -> list[Path]:
         seen.add(folder.resolve())
         try:
             children = [child for child in folder.iterdir() if not child.name.startswith(".")]
-            is_clip = numbered_pictures(folder) is not None
         except OSError:
             if folder == root:
                 raise
-            moving.append(folder)
+            yield folder, None
             continue
         folders += [child for child in children if child.is_dir()]
-        if passed_over(folder):
-            continue
-        files = [child for child in children if child.is_file()]
-        moving += [file for file in files if file.suffix.lower() in VIDEO_SUFFIXES]
-        if is_clip:
-            moving.append(folder)
-        else:
-            stills += [file for file in files if file.suffix.lower() in IMAGE_SUFFIXES]
-    return moving or stills
+        yield folder, children

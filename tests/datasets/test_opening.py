@@ -132,11 +132,17 @@ def test_without_a_cache_it_is_prepared_where_it_was_named_or_beside_the_manifes
 
     monkeypatch.setattr(prepare, "_prepare_pieces", refused)
     assert open_clips(path, PREPROCESS, "none")[0].clips == packed.clips
-    for others in ({"cache": tmp_path / "named"}, {"picture_rate": 12.5}):
+    framed = Preprocess(16, 1, CropGeometry(margin=1.5, align=False))
+    for preprocess, others in (
+        (PREPROCESS, {"cache": tmp_path / "named"}),
+        (PREPROCESS, {"picture_rate": 12.5}),
+        (framed, {}),  # whoever goes to and fro between two framings finds both
+    ):
         with pytest.raises(SeqferError, match="is prepared"):
-            open_clips(path, PREPROCESS, "none", **others)
+            open_clips(path, preprocess, "none", **others)
     folders = {folder.name for folder in tmp_path.iterdir() if folder.is_dir()}
-    assert folders == {"m.cache-none-16x1", "m.cache-none-16x1-12.5fps", "named"}
+    usual = "m.cache-none-16x1"
+    assert folders == {usual, f"{usual}-12.5fps", f"{usual}-margin1.5-up0.107-unaligned", "named"}
 
 
 def test_a_cache_of_other_files_or_other_settings_is_refused(carried: Path, tmp_path: Path) -> None:

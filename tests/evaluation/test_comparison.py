@@ -96,6 +96,27 @@ def test_an_evaluation_is_read_again(tmp_path: Path) -> None:
     assert (read.truth == made.truth).all()
 
 
+def test_what_was_measured_is_read_with_the_answers(tmp_path: Path) -> None:
+    write_evaluation(evaluate(predictions(), {**ORIGIN, "faces": "none"}, "pictures of one clip"), tmp_path)
+    origin = read_answers(tmp_path).origin
+    assert origin == {**ORIGIN, "faces": "none", "leaky": "pictures of one clip", "folder": str(tmp_path)}
+    one = read_answers(tmp_path)
+    assert compare(one, answers_without_record(tmp_path)).origins == (origin, {"folder": str(tmp_path)})
+
+
+def answers_without_record(folder: Path) -> Answers:
+    (folder / "metrics.json").unlink()
+    return read_answers(folder)
+
+
+@pytest.mark.parametrize("text", ["{", "[]", "{}", '{"model": "compact"}', '{"model": {"name": 3}}'])
+def test_a_record_that_is_none_is_named(text: str, tmp_path: Path) -> None:
+    write_evaluation(evaluate(predictions(), ORIGIN), tmp_path)
+    (tmp_path / "metrics.json").write_text(text)
+    with pytest.raises(DatasetError, match=r"metrics\.json: is no record of `seqfer evaluate`"):
+        read_answers(tmp_path)
+
+
 def test_what_is_no_evaluation_is_named(tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match="give a folder of `seqfer evaluate`"):
         read_answers(tmp_path)

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from seqfer.evaluation.calibration import reliability
-from seqfer.evaluation.figures import plot_confusion_matrix, plot_mistakes, plot_reliability
+from seqfer.evaluation.figures import plot_confusion_matrix, plot_matrices, plot_mistakes, plot_reliability
+from seqfer.labels import FER7, LabelSet
 from tests.evaluation.examples import LABELS, predictions
 
 MATRIX = np.array([[8, 2, 0], [0, 5, 5], [0, 0, 0]])
@@ -24,6 +26,46 @@ def test_rows_are_the_truth() -> None:
     assert (axes.get_xlabel(), axes.get_ylabel()) == ("predicted", "truth")
     assert axes.get_yticklabels()[0].get_text() == "angry\n(n = 10)"
     assert axes.get_title().startswith("a title")
+
+
+OTHER = np.array([[10, 0, 0], [4, 6, 0], [0, 0, 0]])
+
+
+def test_two_matrices_stand_side_by_side_under_one_scale() -> None:
+    figure = plot_matrices([MATRIX, OTHER], LABELS, ["first", "second"], shares=False)
+    first, second, *_ = figure.axes
+    assert [axes.get_title() for axes in (first, second)] == ["first", "second"]
+    assert [text.get_text() for text in second.texts] == ["10", "0", "0", "4", "6", "0", "–", "–", "–"]
+    for axes, matrix in ((first, MATRIX), (second, OTHER)):
+        (image,) = axes.images
+        assert image.get_clim() == (0, 10)  # counts, up to the largest of both
+        assert np.asarray(image.get_array()).tolist() == matrix.tolist()
+    assert (first.get_ylabel(), second.get_ylabel()) == ("truth", "")
+
+    figure = plot_matrices([MATRIX, OTHER], LABELS, ["first", "second"], shares=True)
+    first, second, *_ = figure.axes
+    assert [text.get_text() for text in second.texts][3:5] == ["40.0\n(4)", "60.0\n(6)"]
+    assert {axes.images[0].get_clim() for axes in (first, second)} == {(0, 100)}
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [LabelSet(("happy", "sad")), LabelSet(FER7.names[:6]), FER7, LabelSet((*FER7.names, "contempt"))],
+    ids=len,
+)
+@pytest.mark.parametrize("count", [0, 1234])
+def test_matrices_of_any_size_are_drawn_with_any_names(labels: LabelSet, count: int) -> None:
+    matrix = np.diag(np.full(len(labels), count))
+    figure = plot_matrices([matrix, matrix], labels, ["a name that goes on " * 6, "$x$_{y$"], shares=False)
+    figure.canvas.draw()
+    first, second, *_ = figure.axes
+    assert second.get_title() == "$x$_{y$"
+    assert first.get_position().height == pytest.approx(second.get_position().height)
+    drawn = [axes.get_window_extent() for axes in (first, second)]
+    assert min(box.width for box in drawn) / len(labels) > 45  # pixels: four digits have room
+    title = first.title.get_window_extent()
+    assert title.x0 > 0
+    assert title.x1 < second.title.get_window_extent().x0
 
 
 def test_the_reliability_diagram_names_its_error() -> None:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seqfer.faces.geometry import cut_square, iou, overlap
+from seqfer.faces.geometry import Square, cut_square, iou, lay_back, overlap
 from seqfer.faces.types import Box
 
 boxes = st.tuples(st.floats(-100, 600), st.floats(-100, 600), st.floats(1, 300), st.floats(1, 300)).map(
@@ -86,3 +86,30 @@ def test_shrinking_averages() -> None:
     image = np.repeat(pattern[:, :, None], 3, 2).astype(np.uint8)
     cut = cut_square(image, (120.0, 120.0), 200.0, 40)
     assert np.abs(cut.astype(int) - 127).max() < 12
+
+
+@pytest.mark.parametrize("angle", [0, 30, -75, 180])
+@pytest.mark.parametrize("centre", [(118.0, 123.0), (20.0, 130.0), (235.0, 5.0)], ids=["inside", "left", "corner"])
+@pytest.mark.parametrize("side", [60.0, 130.5])
+def test_laying_back_undoes_cutting(centre: tuple[float, float], angle: float, side: float) -> None:
+    image, square = landmark_image(), Square(centre, side, math.radians(angle))
+    cut = cut_square(image, centre, side, 48, square.angle_rad)[..., 0].astype(np.float32)
+    rows, columns, laid = lay_back(cut, square, 240, 240)
+    assert laid.shape == (rows.stop - rows.start, columns.stop - columns.start)
+    y, x = np.mgrid[rows, columns] + 0.5
+    right = math.cos(square.angle_rad) * (x - centre[0]) + math.sin(square.angle_rad) * (y - centre[1])
+    down = -math.sin(square.angle_rad) * (x - centre[0]) + math.cos(square.angle_rad) * (y - centre[1])
+    pixel = side / 48
+    inside = np.maximum(np.abs(right), np.abs(down)) < side / 2 - pixel
+    outside = np.maximum(np.abs(right), np.abs(down)) > side / 2 + pixel
+    assert inside.sum() > 0.15 * side**2
+    # Red tells the column; a pixel of the cut stands for `pixel` of them.
+    assert np.abs(laid[inside] - image[rows, columns, 0][inside]).max() < 1.5 + pixel / 2
+    assert (laid[outside] == 0).all()
+
+
+@pytest.mark.parametrize("centre", [(-200.0, 50.0), (50.0, 900.0)])
+def test_a_square_outside_lays_nothing_into_the_image(centre: tuple[float, float]) -> None:
+    rows, columns, laid = lay_back(np.ones((48, 48), np.float32), Square(centre, 60.0, 0.3), 100, 80)
+    assert laid.size == 0
+    assert np.zeros((80, 100))[rows, columns].shape == laid.shape

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from seqfer.faces.tracker import Tracker, lasting_tracks
+from seqfer.faces.tracker import Standing, Tracker, lasting_tracks
 from seqfer.faces.types import Detection
 
 
@@ -110,3 +110,41 @@ def test_lasting_tracks(
 ) -> None:
     shown = np.full(len(ids), shown_s)
     assert lasting_tracks(np.array(ids, np.int64), np.array(scores), shown, frames) == kept
+
+
+@pytest.mark.parametrize(
+    ("scores", "step_s", "counts_from"),
+    [
+        ([0.9, 0.5, 0.5, 0.5], 0.04, 2),
+        ([0.69] * 6, 0.04, None),  # never beyond doubt
+        ([0.6, 0.6, 0.6, 0.6, 0.75], 0.04, 4),
+        ([0.9, 0.9], 0.04, None),  # a glimpse
+        ([0.9, 0.9], 0.6, 1),  # hardly two frames a second: two of them are no glimpse
+        ([0.9], 0.6, None),  # how long the first one stands is not known yet
+    ],
+)
+def test_standing_is_told_as_frames_come(scores: list[float], step_s: float, counts_from: int | None) -> None:
+    standing, told = Standing(), []
+    for score in scores:
+        standing.see(score, step_s)
+        told.append(standing.counts)
+    assert told == [counts_from is not None and k >= counts_from for k in range(len(scores))]
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.floats(0, 1), min_size=3, max_size=20))
+def test_standing_comes_to_what_the_whole_video_says(scores: list[float]) -> None:
+    standing = Standing()
+    for score in scores:
+        standing.see(score, 0.04)
+    ids, shown_s = np.ones(len(scores), np.int64), np.full(len(scores), 0.04)
+    assert standing.counts == bool(lasting_tracks(ids, np.array(scores), shown_s, 100))
+
+
+def test_followed_are_those_that_may_return() -> None:
+    tracker, followed = Tracker(), []
+    for k in range(6):
+        tracker.update([face(100)] if k else [face(100), face(300)], k / 2, new_scene=k == 5)
+        followed.append(tracker.followed)
+    # A frame every half second: an absence of a second and one frame more is survived.
+    assert followed == [{1, 2}, {1, 2}, {1, 2}, {1, 2}, {1}, {3}]

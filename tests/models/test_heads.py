@@ -15,7 +15,8 @@ LENGTHS = torch.tensor([9, 1, 4])
 @pytest.fixture(params=HEADS)
 def head(request: pytest.FixtureRequest) -> torch.nn.Module:
     torch.manual_seed(0)
-    made = build_head(request.param, DIM, LABELS, {}).eval()
+    settings = {"parts": (6, 10)} if request.param == "average" else {}
+    made = build_head(request.param, DIM, LABELS, settings).eval()
     for parameter in made.parameters():  # the BiLSTM's context starts at zero, where it would prove nothing
         torch.nn.init.normal_(parameter, std=0.8)
     return made

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from seqfer.timeline.colours import rgb_of
-from seqfer.timeline.overlay import draw_face, write_overlay
+from seqfer.timeline.overlay import write_overlay
 from seqfer.video.opening import open_video
 from tests.media import write_clip
 from tests.timeline.examples import spans, timeline
@@ -43,14 +43,3 @@ def test_frames_that_were_not_read_keep_the_last_box(tmp_path: Path) -> None:
     with open_video(tmp_path / "overlay.mp4") as video, open_video(source) as original:
         changed = [np.abs(a.image.astype(int) - b.image).max() > 60 for a, b in zip(video, original, strict=True)]
     assert changed == [True] * 6
-
-
-@pytest.mark.parametrize(
-    "box",
-    [(-80.0, -80.0, 20.0, 20.0), (600.0, 300.0, 900.0, 600.0), (10.0, 10.0, 14.0, 14.0), (-500, -500, 2000, 2000)],
-)
-@pytest.mark.parametrize("shape", [(360, 640, 3), (40, 30, 3), (1, 1, 3)])
-def test_faces_may_reach_out_of_any_frame(box: tuple[float, ...], shape: tuple[int, int, int]) -> None:
-    image = np.full(shape, 90, np.uint8)
-    draw_face(image, np.array(box), 3, np.full(7, 1 / 7), timeline({}, frames=1))
-    assert image.shape == shape

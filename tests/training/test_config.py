@@ -42,7 +42,7 @@ def test_every_shipped_setting_makes_a_model_whose_stages_its_rates_fit(name: st
                 frame_rate=config.model.frame_rate,
             )
         )
-    assert len(stage_rates(model, config.start.stage_rates)) >= 4
+    assert len(stage_rates(model, config.start.stage_rates)) >= 3
 
 
 def test_preprocess_is_that_of_the_model() -> None:
@@ -115,3 +115,18 @@ def test_what_lies_out_of_range_is_refused(kind: type, values: dict[str, Any]) -
 def test_changed_settings_are_checked_too() -> None:
     with pytest.raises(OptionError, match="epochs"):
         replace(TrainConfig(), epochs=0)
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"data": DataConfig(with_validation=True)}, "what is learnt from cannot choose"),
+        ({"select": "last", "stop_after": 3}, "go by the figure that select names"),
+        ({"select": "last", "schedule": ScheduleConfig("plateau")}, "go by the figure that select names"),
+    ],
+    ids=["joined", "stop", "plateau"],
+)
+def test_nothing_is_chosen_by_what_is_not_there(changes: dict[str, Any], said: str) -> None:
+    with pytest.raises(OptionError, match=said):
+        TrainConfig(**changes)
+    assert TrainConfig(data=DataConfig(with_validation=True), select="last").select == "last"

@@ -12,13 +12,19 @@ import yaml
 from seqfer.errors import OptionError, SeqferError
 from seqfer.training.config import ModelConfig, TrainConfig
 from seqfer.training.config_file import known_configs, parse_config, read_config, to_yaml
+from seqfer.training.sweep import known_sweeps
 
 ROOT = Path(__file__).parents[2]
 TOP = (
     "known: model, start, data, augmentation, loss, optimizer, schedule, epochs, batch_size, select, stop_after, "
     "precision, seed; "
 )
-KNOWN = "compact-bilstm, compact, mobilenet-bilstm, resnet18-bilstm, resnet50-bilstm, vgg"
+KNOWN = (
+    "compact, compact-bilstm, mobilenet-bilstm, resnet18-bilstm, resnet50-bilstm, vgg, "
+    "papers/p1-resnet50-pretraining, papers/p1-resnet50-scratch, papers/p1-resnet50-transfer, "
+    "papers/p2-compact-cnn, papers/p3-cnn-bilstm, papers/p3-hero-deep, papers/p3-hero-middle, "
+    "papers/p3-hero-shallow, papers/p5-resnet50"
+)
 
 
 def written(folder: Path, text: str | bytes) -> Path:
@@ -29,7 +35,8 @@ def written(folder: Path, text: str | bytes) -> Path:
 
 def test_the_shipped_settings_are_known_by_name() -> None:
     assert ", ".join(known_configs()) == KNOWN
-    assert set(known_configs()) == {path.stem for path in (ROOT / "configs").glob("*.yaml")}
+    found = {path.relative_to(ROOT / "configs").as_posix() for path in (ROOT / "configs").rglob("*.yaml")}
+    assert {f"{name}.yaml" for name in (*known_configs(), *known_sweeps())} == found
 
 
 @pytest.mark.parametrize("name", known_configs())
@@ -37,7 +44,9 @@ def test_every_shipped_file_holds_settings(name: str) -> None:
     config = read_config(name)
     assert config != TrainConfig()
     assert read_config(ROOT / "configs" / f"{name}.yaml") == config
-    assert f"seqfer train {name} " in known_configs()[name].read_text()
+    paper = name.partition("/")[2][:2]
+    command = f"seqfer papers run {paper} " if paper and "pretraining" not in name else f"seqfer train {name} "
+    assert command in known_configs()[name].read_text()
 
 
 @pytest.mark.parametrize("name", [None, *known_configs()])
@@ -89,7 +98,7 @@ def test_a_later_change_wins_over_an_earlier_one_and_over_the_file(tmp_path: Pat
     [
         ("epochs", "--set takes key=value, as optimizer.rate=0.01, not 'epochs'"),
         ("epochs=[", "--set epochs=[: the value is not YAML"),
-        ("epochs.x=3", "--set epochs.x=3: 'epochs' is not a section"),
+        ("epochs.x=3", "cannot set epochs.x: 'epochs' is not a section"),
         ("optimizer.rate.x=3", "{file}: optimizer.rate: input should be a valid number, not {'x': 3}"),
         ("optimizer=3", "{file}: optimizer must hold settings of its own, not 3"),
         ("=3", "{file}: unknown setting ''; " + TOP + "see docs/settings.md"),
@@ -156,11 +165,12 @@ def test_changes_that_cannot_be_made_are_one_line(change: str, message: str, tmp
         ),
         (
             "optimizer: {name: sdg}",
-            "optimizer.name: input should be 'sgd', 'adam' or 'adamw', not 'sdg'",
+            "optimizer.name: input should be 'sgd', 'adam', 'adamw', 'rmsprop' or 'adagrad', not 'sdg'",
         ),
         (
             "model: {encoder: vgg19}",
-            "unknown encoder 'vgg19'; known: compact, vgg, resnet18, resnet50, mobilenet_v2",
+            "unknown encoder 'vgg19'; known: compact, vgg, resnet18, resnet50, mobilenet_v2, fernet, "
+            "resnet50_flat, ensemble",
         ),
         ("start: {stage_rates: []}", "start.stage_rates must be shares of the rate, not []"),
         ("epochs: 0", "epochs and batch_size must be at least 1, stop_after not negative"),

@@ -26,7 +26,7 @@ def test_every_clip_is_measured_once_and_chooses_once(made: list[PackedClip]) ->
     measured: Counter[str] = Counter()
     chose: Counter[str] = Counter()
     for fold in folds:
-        train, validation, test = parts_of_fold(made, fold)
+        train, validation, test = parts_of_fold(TrainConfig(), made, fold)
         assert sorted([*train, *validation, *test], key=made.index) == made  # each clip in one of the three
         parts = [{clip.fold for clip in part} for part in (train, validation, test)]
         assert parts[2] == {fold}
@@ -39,12 +39,18 @@ def test_every_clip_is_measured_once_and_chooses_once(made: list[PackedClip]) ->
 
 def test_the_fold_after_the_measured_one_chooses() -> None:
     made = clips(0, 1, 4)
-    assert [parts_of_fold(made, fold)[1][0].fold for fold in (0, 1, 4)] == [1, 4, 0]
+    assert [parts_of_fold(TrainConfig(), made, fold)[1][0].fold for fold in (0, 1, 4)] == [1, 4, 0]
+
+
+def test_where_no_epoch_is_chosen_all_other_folds_are_learnt_from() -> None:
+    made = clips(0, 1, 1, 4)
+    train, validation, test = parts_of_fold(TrainConfig(select="last"), made, 1)
+    assert ([clip.fold for clip in train], validation, [clip.fold for clip in test]) == ([0, 4], [], [1, 1])
 
 
 @pytest.mark.parametrize("made", [clips(0, 1), clips(None, None, None), clips(0, 1, 2, None), []])
 def test_too_few_folds_or_clips_without_one_are_refused(made: list[PackedClip]) -> None:
-    for ask in (lambda: folds_of(made), lambda: parts_of_fold(made, 0)):
+    for ask in (lambda: folds_of(made), lambda: parts_of_fold(TrainConfig(), made, 0)):
         with pytest.raises(OptionError) as error:
             ask()
         assert str(error.value) == (

@@ -44,9 +44,10 @@ def test_it_learns_and_keeps_the_best_and_the_last_epoch(tmp_path: Path) -> None
     reports = [r for r in trainer(config, tmp_path).run() if isinstance(r, EpochReport)]
     assert [report.epoch for report in reports] == list(range(1, 9))
     assert reports[-1].loss < 0.5 * reports[0].loss
-    best = max(report.uar for report in reports)
+    measured = [report.validation or {} for report in reports]
+    best = max(figures["uar"] for figures in measured)
     assert best > 0.8  # chance is 0.33
-    chosen = min((report.log_loss, report.epoch) for report in reports if report.uar == best)[1]
+    chosen = min((f["log_loss"], epoch) for epoch, f in enumerate(measured, start=1) if f["uar"] == best)[1]
     assert [report.epoch for report in reports if report.best][-1] == chosen
 
     checkpoint = load_checkpoint(tmp_path / "best")
@@ -59,7 +60,7 @@ def test_it_learns_and_keeps_the_best_and_the_last_epoch(tmp_path: Path) -> None
     assert metrics(again.matrix()).uar == best
 
     lines = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
-    assert [line["validation"]["uar"] for line in lines] == [report.uar for report in reports]
+    assert [line["validation"] for line in lines] == measured
     assert [line["step"] for line in lines] == [6 * epoch for epoch in range(1, 9)]
     assert {"best", "last", "config.yaml", "metrics.jsonl", "curves.png", "state.pt"} <= files_of(tmp_path)
 
@@ -232,11 +233,33 @@ def test_steps_are_reported_with_what_they_cost(tmp_path: Path, monkeypatch: pyt
 def test_settings_that_do_not_fit_the_data_are_refused(tmp_path: Path) -> None:
     with pytest.raises(OptionError, match=r"which is not in model\.labels"):
         trainer(small_config(model__labels=["angry", "happy"]), tmp_path)
-    with pytest.raises(OptionError, match="no training clip shows fear"):
-        trainer(small_config(model__labels=["angry", "happy", "sad", "fear"]), tmp_path)
     with pytest.raises(OptionError, match="there is no validation clip"):
         Trainer(small_config(), CLIPS, split_of(CLIPS, "train"), [], tmp_path, CPU)
     assert files_of(tmp_path) == set()
+
+
+def test_where_nothing_is_chosen_the_last_epoch_is_kept(tmp_path: Path) -> None:
+    config = small_config(epochs=3, select="last")
+    list(trainer(config, tmp_path / "validated").run())
+    joined = Trainer(config, CLIPS, CLIPS.clips, [], tmp_path / "joined", CPU)
+    reports = [r for r in joined.run() if isinstance(r, EpochReport)]
+    assert [(report.validation, report.best) for report in reports] == [(None, True)] * 3
+    for run, metrics_of in (("validated", {"validation"}), ("joined", set())):
+        best, last = (load_checkpoint(tmp_path / run / name) for name in ("best", "last"))
+        assert best.sha256 == last.sha256
+        assert best.provenance.training["epoch"] == 3
+        assert set(best.provenance.metrics) == metrics_of
+    chosen = load_checkpoint(tmp_path / "validated" / "best").provenance.metrics["validation"]["chose_the_epoch"]
+    assert chosen is False
+    # Such a run goes on too, and its curves are drawn without what is not there.
+    assert (tmp_path / "joined" / "curves.png").stat().st_size > 5_000
+    assert Trainer(config, CLIPS, CLIPS.clips, [], tmp_path / "joined", CPU).finished
+
+
+def test_labels_that_nobody_shows_are_named(tmp_path: Path) -> None:
+    run = trainer(small_config(model__labels=["angry", "happy", "sad", "fear"], epochs=1), tmp_path)
+    assert run.not_learnt == ["fear"]
+    assert trainer(small_config(), tmp_path / "other").not_learnt == []
 
 
 def test_weights_that_break_in_an_epochs_last_step_are_found_out(tmp_path: Path) -> None:

@@ -98,6 +98,8 @@ def test_weights_decay_but_biases_and_norms_do_not(model: SequenceClassifier) ->
         ("sgd", torch.optim.SGD, {"momentum": 0.8, "nesterov": True}),
         ("adam", torch.optim.Adam, {"betas": (0.8, 0.999)}),
         ("adamw", torch.optim.AdamW, {"betas": (0.8, 0.999)}),
+        ("rmsprop", torch.optim.RMSprop, {"momentum": 0.8}),
+        ("adagrad", torch.optim.Adagrad, {}),
     ],
 )
 def test_optimisers_are_those_of_pytorch(

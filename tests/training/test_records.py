@@ -62,5 +62,5 @@ def test_curves_show_every_figure_and_the_epoch_that_was_chosen() -> None:
     assert [list(line.get_xdata()) for line in upper.lines] == [list(range(1, 8))] * 2
     assert list(upper.lines[0].get_ydata()) == pytest.approx([2 / epoch for epoch in range(1, 8)])
     assert list(middle.lines[0].get_ydata()) == pytest.approx([10 * epoch for epoch in range(1, 8)])
-    assert "chosen: epoch 4" in [text.get_text() for text in middle.get_legend().get_texts()]
+    assert "kept: epoch 4" in [text.get_text() for text in middle.get_legend().get_texts()]
     assert len(lower.lines) == 1

@@ -17,7 +17,7 @@ from seqfer.models.bundled import load_model
 from seqfer.models.checkpoint import Provenance, save_checkpoint
 from seqfer.training.config import ModelConfig, StartConfig, TrainConfig
 from seqfer.training.config_file import read_config
-from seqfer.training.start import label_set, starting_model
+from seqfer.training.start import label_set, not_shown, starting_model
 from tests.training.striped_clips import small_config
 
 BUNDLED = load_model("compact")
@@ -72,25 +72,19 @@ def test_labels_are_those_of_all_clips_in_their_usual_order_or_as_asked(
             TrainConfig(),
             clips(validation="happy sad"),
             "there is no training clip; the manifest needs the splits train and validation, as --split "
-            "subject:70/15/15 makes them",
+            "subject:70/15/15 makes them; without validation nothing can be chosen: set select to last",
         ),
         (
             TrainConfig(),
             clips(train="happy sad", test="sad"),
             "there is no validation clip; the manifest needs the splits train and validation, as --split "
-            "subject:70/15/15 makes them",
+            "subject:70/15/15 makes them; without validation nothing can be chosen: set select to last",
         ),
         (
             TrainConfig(),
             clips(train="happy sad", validation="fear sad", test="angry"),
-            "no training clip shows angry, fear, so it cannot be learnt; split otherwise, or leave its clips out "
-            "of the manifest",
-        ),
-        (
-            of_labels("happy", "sad", "fear"),
-            clips(train="happy sad", validation="sad"),
-            "no training clip shows fear, so it cannot be learnt; split otherwise, or leave its clips out of the "
-            "manifest",
+            "no training clip shows angry, fear, so it cannot be learnt; split otherwise, leave its clips out of "
+            "the manifest, or name all labels in model.labels if it is to count as never recognised",
         ),
         (
             of_labels("happy", "sad"),
@@ -104,7 +98,7 @@ def test_labels_are_those_of_all_clips_in_their_usual_order_or_as_asked(
             "a label set needs at least two labels, not ['happy']",
         ),
     ],
-    ids=["no training", "no validation", "not learnt", "asked for", "not asked for", "one"],
+    ids=["no training", "no validation", "not learnt", "not asked for", "one"],
 )
 def test_labels_that_cannot_be_learnt_are_refused(
     config: TrainConfig, made: list[PackedClip], message: str
@@ -112,6 +106,18 @@ def test_labels_that_cannot_be_learnt_are_refused(
     with pytest.raises(OptionError) as error:
         labels_of(config, made)
     assert str(error.value) == message
+
+
+def test_labels_that_are_named_need_not_all_be_shown() -> None:
+    config = of_labels("happy", "sad", "fear")
+    made = clips(train="happy sad", validation="sad", test="fear")
+    assert labels_of(config, made).names == ("happy", "sad", "fear")
+    assert not_shown(labels_of(config, made), [clip for clip in made if clip.split == "train"]) == ["fear"]
+
+
+def test_where_nothing_is_chosen_no_validation_is_needed() -> None:
+    config = replace(TrainConfig(), select="last")
+    assert labels_of(config, clips(train="happy sad", test="sad")).names == ("happy", "sad")
 
 
 def test_from_scratch_the_seed_decides() -> None:

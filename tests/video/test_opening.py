@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from seqfer.errors import OptionError, VideoError
-from seqfer.video.opening import find_videos, open_video
+from seqfer.video.opening import find_pictures, find_videos, open_video
 from tests.media import write_clip
 
 
@@ -97,3 +97,30 @@ def test_a_subfolder_that_cannot_be_read_is_told_when_it_is_opened(
     assert find_videos(tmp_path) == [tmp_path / "clip.mp4", tmp_path / "closed"]
     with pytest.raises(VideoError, match="closed: cannot be read \\(Permission denied\\)"):
         open_video(tmp_path / "closed")
+
+
+def test_pictures_are_found_whatever_else_lies_there(tmp_path: Path) -> None:
+    names = [
+        "clip.mp4",
+        "b/frame_0001.png",
+        "b/frame_0002.png",
+        "a.JPG",
+        "notes.txt",
+        ".hidden.png",
+        "out/drawn.png",
+    ]
+    for name in names:
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    found = find_pictures(tmp_path, passed_over=lambda folder: folder.name == "out")
+    assert [str(path.relative_to(tmp_path)) for path in found] == ["a.JPG", "b/frame_0001.png", "b/frame_0002.png"]
+    assert find_pictures(tmp_path / "notes.txt") == [tmp_path / "notes.txt"]
+
+
+@pytest.mark.parametrize(
+    ("name", "problem"), [("nowhere", "no such file"), ("clip.mp4", "is a video"), (".", "holds no picture")]
+)
+def test_no_picture_to_find(tmp_path: Path, name: str, problem: str) -> None:
+    (tmp_path / "clip.mp4").touch()
+    with pytest.raises(VideoError, match=problem):
+        find_pictures(tmp_path / name)

@@ -1,0 +1,117 @@
+"""`seqfer papers`: the five papers' systems, what each needs, and one command that runs each of them."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from seqfer.cli.console import error_line, out, plain_table, remark_line, say
+from seqfer.cli.train import Set
+from seqfer.errors import SeqferError
+
+if TYPE_CHECKING:
+    from seqfer.papers.results import Row
+    from seqfer.papers.types import Step
+
+app = typer.Typer(
+    name="papers",
+    help="The five papers' systems: what each reports and needs, and the command that runs it here.",
+    invoke_without_command=True,
+)
+
+
+@app.callback()
+def papers(
+    context: typer.Context,
+    data: Annotated[
+        Path, typer.Option(metavar="FOLDER", help="Where data sets lie: FOLDER/fer2013, FOLDER/ckplus48 …")
+    ] = Path("data"),
+) -> None:
+    """List the papers, what data each needs, whether it is there, and the command that runs it."""
+    if context.invoked_subcommand is not None:
+        return
+    from seqfer.papers.catalogue import PAPERS
+    from seqfer.papers.data import how_present
+
+    for paper in PAPERS.values():
+        place = data / paper.data
+        say(f"{paper.name}  {paper.title}")
+        say(f"    reports  {paper.reports}")
+        say(f"    data     {how_present(paper.data, place)}")
+        for protocol in paper.protocols:
+            say(f"    {protocol.name}: {protocol.what}")
+        say(f"    $ seqfer papers run {paper.name} {place} -o {paper.name}")
+        say()
+
+
+@app.command()
+def run(
+    name: Annotated[str, typer.Argument(metavar="PAPER", help="p1, p2, p3, p4 or p5.", show_default=False)],
+    data: Annotated[Path, typer.Argument(metavar="DATA", help="The data set's folder.", show_default=False)],
+    output: Annotated[Path, typer.Option("--output", "-o", metavar="OUT", help="Folder for runs and results.")],
+    protocol: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME", help="As `seqfer papers` lists them. Default: those that measure.", show_default=False
+        ),
+    ] = None,
+    set_: Set = None,
+    show: Annotated[bool, typer.Option("--show", help="Show the commands, and run none.")] = False,
+) -> None:
+    """Run a paper's systems: make the splits, train, measure, and write the rows of its table into OUT.
+
+    Every command is shown as it begins. A run that was stopped goes on where it was when it is run again.
+    """
+    from seqfer.papers.catalogue import paper_of
+    from seqfer.papers.results import rows_of, write_rows
+
+    paper = paper_of(name)
+    names = protocol or [one.name for one in paper.protocols if one.systems]
+    chosen = [paper.protocol(one) for one in names]
+    failed = False
+    rows: list[Row] = []
+    for one in chosen:
+        place = output / one.name
+        say(f"# {paper.name}, protocol {one.name}: {one.what}")
+        try:
+            for step in one.steps(data, place, tuple(set_ or ())):
+                _take(step, show)
+            if not show:
+                rows += rows_of(paper, one, place)
+        except SeqferError as error:
+            # The other protocols may go well.
+            error_line(error)
+            failed = True
+    if rows:
+        write_rows(rows, output)
+        _say_rows(rows, output)
+    if failed:
+        raise typer.Exit(1)
+
+
+def _take(step: Step, show: bool) -> None:
+    """Run a command of a recipe, unless it is done."""
+    from seqfer.cli.main import app as main
+
+    say(f"$ seqfer {shlex.join(step.arguments)}")
+    if show:
+        return
+    if step.makes.exists() and not step.repeat:
+        say(f"{step.makes} is there")
+        return
+    step.makes.parent.mkdir(parents=True, exist_ok=True)
+    if main(list(step.arguments), standalone_mode=False):
+        raise SeqferError(f"seqfer {step.arguments[0]} has failed; run the same again to go on")
+
+
+def _say_rows(rows: list[Row], output: Path) -> None:
+    table = plain_table("system", "protocol", "clips", "accuracy", "UAR", "macro F1")
+    for row in rows:
+        table.add_row(row.system, row.protocol, str(row.clips), *row.figures())
+    out.print(table)
+    say(f"{len(rows)} rows -> {output}")
+    for why in dict.fromkeys(row.leaky for row in rows if row.leaky):
+        remark_line(f"some of these figures are too good: {why}")

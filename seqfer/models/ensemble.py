@@ -1,0 +1,121 @@
+"""Ensembles of frame models: several networks, each trained alone, whose softmax outputs are averaged.
+
+An ensemble is a model as any other: an encoder that puts its members' embeddings one after the other, and a head
+that lets each member classify its own. HERO (Hua et al., IEEE Access 7, 2019) averages convolutional networks of
+different depth in this way.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from seqfer.errors import ModelError
+from seqfer.models.checkpoint import Checkpoint, Provenance
+from seqfer.models.classifier import SequenceClassifier
+from seqfer.models.encoders import build_encoder
+from seqfer.models.heads import MeanHead, SequenceOutput
+
+
+class EnsembleEncoder(nn.Module):
+    """The embeddings of several encoders, one after the other."""
+
+    def __init__(self, channels: int = 1, members: Sequence[tuple[str, dict[str, Any]]] = ()) -> None:
+        """
+        Args:
+            channels: planes of the input.
+            members: name and settings of each encoder, at least one.
+        """
+        super().__init__()
+        if not members:
+            raise ModelError("an ensemble needs members")
+        built = [build_encoder(name, channels, settings) for name, settings in members]
+        self.members = nn.ModuleList(built)
+        self.embedding_dim = sum(member.embedding_dim for member in built)  # type: ignore[misc]
+
+    def stages(self) -> list[nn.Module]:
+        return list(self.members)
+
+    def forward(self, images: Tensor) -> Tensor:  # (N, C, H, W) -> (N, D)
+        return torch.cat([member(images) for member in self.members], 1)
+
+
+class AverageHead(nn.Module):
+    """Each member reads its own part of the embedding as `MeanHead` does; probabilities are averaged."""
+
+    def __init__(self, embedding_dim: int, labels: int, parts: tuple[int, ...] = ()) -> None:
+        """
+        Args:
+            embedding_dim: D.
+            labels: K.
+            parts: sizes of the members' embeddings, which sum to D.
+        """
+        super().__init__()
+        if sum(parts) != embedding_dim:
+            raise ModelError(f"parts must sum to the embedding's {embedding_dim} numbers: {parts}")
+        self._parts = list(parts)
+        self.heads = nn.ModuleList(MeanHead(part, labels) for part in parts)
+        self.sharpness: Tensor
+        self.register_buffer("sharpness", torch.ones(()))
+
+    def soften(self, temperature: float) -> None:
+        self.sharpness.div_(temperature)
+
+    def forward(self, embeddings: Tensor, lengths: Tensor) -> SequenceOutput:
+        own = torch.split(embeddings, self._parts, dim=2)
+        outputs = [head(part, lengths) for head, part in zip(self.heads, own, strict=True)]
+        attention: Tensor = outputs[0].attention
+        frames = self._average([output.frame_logits for output in outputs])
+        clips = self._average([output.clip_logits for output in outputs])
+        return SequenceOutput(frames * (attention > 0)[:, :, None], clips, attention)
+
+    def _average(self, logits: list[Tensor]) -> Tensor:
+        """Logits whose softmax is the members' average one."""
+        shares = torch.stack([one.log_softmax(-1) for one in logits])
+        return (shares.logsumexp(0) - math.log(len(logits))) * self.sharpness
+
+
+def ensemble_of(members: Sequence[Checkpoint]) -> tuple[SequenceClassifier, Provenance]:
+    """An ensemble of trained frame models.
+
+    Raises:
+        ModelError: a member has a temporal head, or reads other crops or labels than the first.
+    """
+    first = members[0].model.architecture
+    for member in members:
+        architecture = member.model.architecture
+        if architecture.head != "mean":
+            raise ModelError(
+                f"{member.name}: an ensemble averages frame models; this one has head {architecture.head}"
+            )
+        for what in ("labels", "preprocess"):
+            if getattr(architecture, what) != getattr(first, what):
+                raise ModelError(
+                    f"{member.name}: reads other {what} than {members[0].name}; an ensemble shares them"
+                )
+    described = tuple((m.model.architecture.encoder, m.model.architecture.encoder_settings) for m in members)
+    parts = tuple(member.model.embedding_dim for member in members)
+    model = SequenceClassifier(
+        replace(
+            first,
+            encoder="ensemble",
+            encoder_settings={"members": described},
+            head="average",
+            head_settings={"parts": parts},
+        )
+    )
+    for place, member in enumerate(members):
+        model.encoder.members[place].load_state_dict(member.model.encoder.state_dict())  # type: ignore[index,union-attr]
+        model.head.heads[place].load_state_dict(member.model.head.state_dict())  # type: ignore[index,union-attr]
+    # How its members' clips were made, so that it is measured on clips made alike.
+    data = members[0].provenance.training.get("config", {}).get("data", {})
+    training = {
+        "config": {"data": data},
+        "members": [{"name": m.name, "sha256": m.sha256, **m.provenance.training} for m in members],
+    }
+    return model.eval(), Provenance(training)

@@ -1,0 +1,97 @@
+"""The rows of a paper's table: what its evaluations say, with splits, numbers and intervals."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from seqfer.errors import OutputError
+from seqfer.files import write_whole
+from seqfer.papers.types import Paper, Protocol
+
+ROWS, TABLE = "rows.json", "rows.md"
+MEASURES = ("accuracy", "uar", "macro_f1")
+
+
+@dataclass(frozen=True)
+class Row:
+    """One system under one protocol.
+
+    Attributes:
+        paper, system, protocol: names.
+        what: the protocol does.
+        split: what was measured.
+        clips: how many.
+        units: what was resampled for the intervals.
+        values: accuracy, UAR and macro F1, each with the ends of its 95 % interval.
+        leaky: why the figures are too good; "" for no known reason.
+    """
+
+    paper: str
+    system: str
+    protocol: str
+    what: str
+    split: str
+    clips: int
+    units: str
+    values: dict[str, tuple[float, float, float]]
+    leaky: str
+
+    def figures(self) -> list[str]:
+        """Accuracy, UAR and macro F1 in words."""
+        found = (self.values[name] for name in MEASURES)
+        return [f"{100 * value:.1f} % ({100 * low:.1f} to {100 * high:.1f})" for value, low, high in found]
+
+
+def rows_of(paper: Paper, protocol: Protocol, place: Path) -> list[Row]:
+    """The rows of a protocol that was run in a folder.
+
+    Raises:
+        OutputError: an evaluation is missing or damaged.
+    """
+    rows = []
+    for system, folder in protocol.systems.items():
+        path = place / folder / "metrics.json"
+        try:
+            found = json.loads(path.read_text(encoding="utf-8"))
+            intervals = found["intervals"]
+            values = {name: (found[name], *intervals[name]) for name in MEASURES}
+            row = Row(
+                paper.name,
+                system,
+                protocol.name,
+                protocol.what,
+                found["split"],
+                found["clips"],
+                f"{intervals['units']} {intervals['method'].rpartition(' ')[2]}",
+                values,
+                found["leaky"],
+            )
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise OutputError(path, f"holds no evaluation ({error})") from error
+        rows.append(row)
+    return rows
+
+
+def write_rows(rows: Sequence[Row], folder: Path) -> None:
+    """Write rows as JSON and as a table in Markdown."""
+    with write_whole(folder / ROWS) as place:
+        place.write_text(json.dumps([asdict(row) for row in rows], indent=2) + "\n", encoding="utf-8")
+    with write_whole(folder / TABLE) as place:
+        place.write_text(to_markdown(rows), encoding="utf-8")
+
+
+def to_markdown(rows: Sequence[Row]) -> str:
+    """Rows as a table; a dagger marks figures of splits that leak."""
+    lines = [
+        "| system | protocol | measured | n | accuracy (95 %) | UAR (95 %) | macro F1 (95 %) |",
+        "| --- | --- | --- | --- | --- | --- | --- |",
+    ]
+    for row in rows:
+        mark = " †" if row.leaky else ""
+        cells = (row.system, f"{row.protocol}: {row.what}{mark}", row.split, f"{row.clips:,}", *row.figures())
+        lines.append(f"| {' | '.join(cells)} |")
+    leaks = dict.fromkeys(row.leaky for row in rows if row.leaky)
+    return "\n".join([*lines, *(f"\n† leaky: {why}" for why in leaks)]) + "\n"

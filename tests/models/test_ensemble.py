@@ -1,0 +1,117 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from seqfer.errors import ModelError
+from seqfer.labels import FER7, LabelSet
+from seqfer.models.checkpoint import Checkpoint, Provenance, load_checkpoint, save_checkpoint
+from seqfer.models.classifier import Architecture, SequenceClassifier
+from seqfer.models.ensemble import ensemble_of
+from seqfer.models.heads import soften
+from seqfer.models.inference import Predictor
+from seqfer.preprocess import Preprocess
+
+CPU = torch.device("cpu")
+MEMBERS = [
+    Architecture("vgg", {"widths": (4, 8), "convolutions": (1, 1)}, "mean"),
+    Architecture(
+        "vgg", {"widths": (4, 8, 8), "convolutions": (1, 1, 1), "flattened": 6}, "mean", {"dropout": 0.5}
+    ),
+    Architecture("compact", {"stem_width": 4, "widths": (8,), "blocks": (1,)}, "mean"),
+]
+
+
+def member(architecture: Architecture, seed: int) -> Checkpoint:
+    """A member of its own opinions, which every member has after training."""
+    torch.manual_seed(seed)
+    model = SequenceClassifier(architecture).eval()
+    with torch.no_grad():
+        for weight in model.head.parameters():
+            weight.normal_(0, 2)
+    return Checkpoint(f"m{seed}", model, f"{seed}" * 64, Provenance({"config": {"data": {"faces": "none"}}}))
+
+
+@pytest.fixture
+def members() -> list[Checkpoint]:
+    return [member(architecture, seed) for seed, architecture in enumerate(MEMBERS)]
+
+
+def test_probabilities_are_the_members_average(members: list[Checkpoint]) -> None:
+    model, _ = ensemble_of(members)
+    crops = np.random.default_rng(0).integers(0, 256, (9, 48, 48, 1), dtype=np.uint8)
+    times = np.arange(9) / 25
+
+    def read(one: SequenceClassifier) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        predictor = Predictor(one, CPU, "float32")
+        embeddings = predictor.encode(crops)
+        return predictor.read_stills(embeddings), *predictor.read_clip(embeddings, times)
+
+    alone = [read(one.model) for one in members]
+    together = read(model)
+    assert max(np.abs(a[0] - b[0]).max() for a in alone for b in alone) > 0.3  # they do not agree from the start
+    for kind in range(3):
+        expected = np.mean([one[kind] for one in alone], axis=0)
+        np.testing.assert_allclose(together[kind], expected, atol=2e-3)  # embeddings are kept as float16
+
+
+def test_padding_has_no_say(members: list[Checkpoint]) -> None:
+    model, _ = ensemble_of(members)
+    clips = torch.randn(2, 3, 1, 48, 48)
+    with torch.inference_mode():
+        both = model(clips, torch.tensor([3, 1]))
+        alone = model(clips[1:, :1], torch.tensor([1]))
+    torch.testing.assert_close(both.clip_logits[1], alone.clip_logits[0], rtol=1e-4, atol=1e-4)
+    assert not both.frame_logits[1, 1:].any()
+
+
+def test_it_is_a_model_as_any_other(members: list[Checkpoint], tmp_path: Path) -> None:
+    model, provenance = ensemble_of(members)
+    save_checkpoint(tmp_path / "hero", model, provenance)
+    loaded = load_checkpoint(tmp_path / "hero")
+    assert loaded.model.architecture == model.architecture
+    assert [one["sha256"] for one in loaded.provenance.training["members"]] == [m.sha256 for m in members]
+    # Its own clips are made as its members' were.
+    assert loaded.provenance.training["config"]["data"] == {"faces": "none"}
+    for name, tensor in loaded.model.state_dict().items():
+        assert torch.equal(tensor, model.state_dict()[name])
+
+
+def test_a_temperature_softens_the_average(members: list[Checkpoint]) -> None:
+    model, _ = ensemble_of(members)
+    clips, lengths = torch.randn(2, 1, 1, 48, 48), torch.ones(2, dtype=torch.int64)
+    with torch.inference_mode():
+        before = model(clips, lengths).clip_logits
+        soften(model.head, 2.0)
+        torch.testing.assert_close(model(clips, lengths).clip_logits * 2, before)
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        (
+            {"head": "bilstm", "head_settings": {}},
+            "m9: an ensemble averages frame models; this one has head bilstm",
+        ),
+        ({"labels": LabelSet(("happy", "sad"))}, "m9: reads other labels than m0"),
+        ({"preprocess": Preprocess(64)}, "m9: reads other preprocess than m0"),
+        ({"preprocess": Preprocess(equalize=True)}, "m9: reads other preprocess than m0"),
+    ],
+    ids=["head", "labels", "size", "equalised"],
+)
+def test_members_that_do_not_fit_are_refused(changes: dict, said: str, members: list[Checkpoint]) -> None:
+    other = member(replace(MEMBERS[0], **changes), 9)
+    with pytest.raises(ModelError, match=said):
+        ensemble_of([*members, other])
+
+
+def test_wrong_parts_are_refused() -> None:
+    architecture = Architecture("compact", {}, "average", {"parts": (3, 4)}, FER7)
+    with pytest.raises(ModelError, match="parts must sum to the embedding's 256 numbers"):
+        SequenceClassifier(architecture)
+    with pytest.raises(ModelError, match="an ensemble needs members"):
+        SequenceClassifier(Architecture("ensemble", {}, "mean"))

@@ -1,0 +1,46 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from seqfer.labels import FER7
+from seqfer.timeline.colours import rgb_of
+from seqfer.timeline.drawing import draw_bars, draw_box, draw_face, text_width
+
+EVEN = np.full(7, 1 / 7)
+
+
+@pytest.mark.parametrize(
+    "box",
+    [(-80.0, -80.0, 20.0, 20.0), (600.0, 300.0, 900.0, 600.0), (10.0, 10.0, 14.0, 14.0), (-500, -500, 2000, 2000)],
+)
+@pytest.mark.parametrize("shape", [(360, 640, 3), (40, 30, 3), (1, 1, 3)])
+def test_faces_may_reach_out_of_any_frame(box: tuple[float, ...], shape: tuple[int, int, int]) -> None:
+    image = np.full(shape, 90, np.uint8)
+    draw_face(image, box, 3, EVEN, FER7.names)
+    assert image.shape == shape
+
+
+def test_a_box_alone_leaves_the_rest_of_the_picture() -> None:
+    alone, with_bars = (np.full((360, 640, 3), 90, np.uint8) for _ in range(2))
+    draw_box(alone, (200, 100, 300, 200), 1, EVEN, FER7.names)
+    draw_face(with_bars, (200, 100, 300, 200), 1, EVEN, FER7.names)
+    beside = np.s_[60:260, 310:]
+    assert (alone[beside] == 90).all()
+    assert (with_bars[beside] != 90).any()
+    assert (alone[150, 200] == rgb_of("angry")).all()  # of equals the first leads
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_bars_are_as_long_as_their_shares(named: bool) -> None:
+    image = np.zeros((200, 400, 3), np.uint8)
+    shares = np.array([0.5, 0.0, 0.0, 0.3, 0.2, 0.0, 0.0])
+    draw_bars(image, (10, 20), (20, 80 if named else 0, 200), shares, FER7.names)
+    for index, share in enumerate(shares):
+        row = image[20 + 20 * index + 10]
+        length = int((row == rgb_of(FER7.names[index])).all(1).sum())
+        assert length == pytest.approx(max(1, 200 * share), abs=1)
+
+
+def test_longer_texts_are_wider() -> None:
+    assert 0 < text_width("sad", 20) < text_width("surprise", 20) < text_width("surprise", 40)
