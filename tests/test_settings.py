@@ -1,4 +1,4 @@
-"""Settings of any kind as YAML files; tests/training/test_config_file.py goes through what can be wrong with one."""
+"""Settings of any kind as YAML; tests/training/test_config_file.py goes through all that can be wrong with a file."""
 
 from __future__ import annotations
 
