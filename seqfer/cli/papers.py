@@ -1,4 +1,4 @@
-"""`seqfer papers`: the five papers' systems, what each needs, and one command that runs each of them."""
+"""`seqfer papers`: the papers' systems, what each needs, and one command that runs each of them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(
     name="papers",
-    help="The five papers' systems: what each reports and needs, and the command that runs it here.",
+    help="The papers' systems: what each reports and needs, and the command that runs it here.",
     invoke_without_command=True,
 )
 
@@ -49,7 +49,7 @@ def papers(
 
 @app.command()
 def run(
-    name: Annotated[str, typer.Argument(metavar="PAPER", help="p1, p2, p3, p4 or p5.", show_default=False)],
+    name: Annotated[str, typer.Argument(metavar="PAPER", help="p1, p2, p3 or p5.", show_default=False)],
     data: Annotated[Path, typer.Argument(metavar="DATA", help="The data set's folder.", show_default=False)],
     output: Annotated[Path, typer.Option("--output", "-o", metavar="OUT", help="Folder for runs and results.")],
     protocol: Annotated[

@@ -86,7 +86,7 @@ def read_answers(folder: Path) -> Answers:
             subject_ids=tuple(row["subject_id"] for row in rows),
             truth=np.array([labels.index(row["label"]) for row in rows], np.int64),
             predicted=np.array([labels.index(row["predicted"]) for row in rows], np.int64),
-            origin={"folder": str(folder), **_origin(folder / METRICS)},
+            origin={"folder": str(folder).encode("utf-8", "replace").decode(), **_origin(folder / METRICS)},
         )
     except OSError as error:
         raise DatasetError(

@@ -9,7 +9,6 @@ from seqfer.papers.steps import (
     crossed,
     manifest,
     measured,
-    set_options,
     swept,
     train_and_measure,
     trained,
@@ -94,29 +93,6 @@ def p3(clean: bool) -> Recipe:
 P3 = {"CNN-BiLSTM": "cnn-bilstm-evaluation", "HERO-style": "hero-evaluation"}
 
 
-def p4(clean: bool) -> Recipe:
-    """The forest without SMOTE, with it, and with the test set resampled as well."""
-
-    def steps(data: Path, out: Path, changes: tuple[str, ...]) -> list[Step]:
-        clips, found = _fer2013(out, data, clean)
-        for name, own in (("without-smote", ("smote.on=false",)), ("with-smote", ())):
-            fit = ("classic", "fit", "papers/p4-mobilenet-forest", "--data", str(clips), "-o", str(out / name))
-            found.append(Step((*fit, *set_options((*own, *changes))), out / name))
-            evaluate = ("classic", "evaluate", str(out / name), "--data", str(clips), "--overwrite")
-            place = out / f"{name}-evaluation"
-            found.append(Step((*evaluate, "-o", str(place)), place / "metrics.json", repeat=True))
-        place = out / "resampled-evaluation"
-        found.append(Step((*evaluate, "-o", str(place), "--resample-test"), place / "metrics.json", repeat=True))
-        return found
-
-    return steps
-
-
-P4 = {
-    "before SMOTE": "without-smote-evaluation",
-    "after SMOTE": "with-smote-evaluation",
-    "after SMOTE, test set resampled too": "resampled-evaluation",
-}
 P5 = {"resnet50": "p5-resnet50"}
 
 

@@ -115,8 +115,8 @@ def caption(results: Results) -> str:
     clips = f"{counts[0]:,}" if len(counts) == 1 else f"{counts[0]:,} to {counts[-1]:,}"
     text = (
         f"Accuracy in per cent with its 95 % interval (Wilson's, which takes clips for independent) and log-loss, "
-        f"on the validation split of {results.data}, {clips} clips, at the epoch that each run kept. These clips "
-        "chose the epochs, and choose the cell: measure the chosen one once on the test split."
+        f"on the validation split of {results.data}, {clips} clips, at the epoch that each run kept. What is "
+        "chosen by these clips is fitted to them: measure the chosen cell once on the test split."
     )
     return f"{text} The figures are too good: {results.leaky}." if results.leaky else text
 

@@ -157,7 +157,7 @@ def test_one_key_makes_a_list_with_every_figure() -> None:
 def test_the_caption_says_what_the_figures_are_and_are_not() -> None:
     results = made(["seed=0,1"], [run(0.5), run(0.25)])
     assert "on the validation split of m.csv, 200 clips" in caption(results)
-    assert "measure the chosen one once on the test split" in caption(results)
+    assert "measure the chosen cell once on the test split" in caption(results)
     assert "too good" not in caption(results)
     leaky = Results(results.sweep, "m.csv", "pictures of one clip", results.outcomes)
     assert "The figures are too good: pictures of one clip." in caption(leaky)
