@@ -12,7 +12,7 @@ PACKAGE = Path(__file__).parents[1] / "seqfer"
 # From the ground up; rooms on one floor do not know each other.
 FLOORS = [
     {"errors", "__init__"},
-    {"labels", "files", "machine", "prefetch", "edges"},
+    {"labels", "files", "machine", "prefetch", "edges", "settings"},
     {"preprocess", "video"},
     {"faces", "models", "timeline"},
     {"annotation", "datasets", "live", "explanation"},

@@ -13,6 +13,7 @@ from seqfer.cli import (
     annotate,
     audit,
     calibrate,
+    classic,
     compare,
     crossval,
     demo,
@@ -52,6 +53,7 @@ app.command()(sweep.sweep)
 app.command()(evaluate.evaluate)
 app.command()(compare.compare)
 app.command()(calibrate.calibrate)
+app.add_typer(classic.app)
 app.add_typer(papers.app)
 app.command()(explain.explain)
 app.command()(regions.regions)

@@ -117,7 +117,7 @@ def load_checkpoint(folder: str | Path, name: str | None = None) -> Checkpoint:
         first_line = " ".join(str(error).split())[:200]
         raise ModelError(f"{folder / WEIGHTS}: does not fit {DESCRIPTION}: {first_line}") from error
     model.eval()
-    provenance = _validated(Provenance, {key: document.get(key) for key in ("training", "metrics")}, description)
+    provenance = validated(Provenance, {key: document.get(key) for key in ("training", "metrics")}, description)
     return Checkpoint(name or _name_of(folder.resolve()), model, sha256, provenance)
 
 
@@ -127,15 +127,23 @@ def read_description(folder: Path) -> dict[str, Any]:
     Raises:
         ModelError: it is missing or malformed.
     """
-    path = folder / DESCRIPTION
+    return read_document(folder / DESCRIPTION, FORMAT)
+
+
+def read_document(path: Path, form: int) -> dict[str, Any]:
+    """The content of a JSON file that names its format.
+
+    Raises:
+        ModelError: it is missing, malformed or of another format.
+    """
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise ModelError(f"{path}: cannot be read ({error.strerror})") from error
     except (UnicodeDecodeError, json.JSONDecodeError) as error:
         raise ModelError(f"{path}: is not JSON ({error})") from error
-    if not isinstance(document, dict) or document.get("format") != FORMAT:
-        raise ModelError(f"{path}: is not a model description of format {FORMAT}")
+    if not isinstance(document, dict) or document.get("format") != form:
+        raise ModelError(f"{path}: is not a model description of format {form}")
     return document
 
 
@@ -144,16 +152,26 @@ def _name_of(folder: Path) -> str:
 
 
 def _architecture(document: dict[str, Any], path: Path) -> Architecture:
-    architecture = _validated(Architecture, document.get("architecture"), path, "architecture")
+    architecture = validated(Architecture, document.get("architecture"), path, "architecture")
     return replace(
         architecture,
-        encoder_settings=_with_tuples(architecture.encoder_settings),
-        head_settings=_with_tuples(architecture.head_settings),
+        encoder_settings=with_tuples(architecture.encoder_settings),
+        head_settings=with_tuples(architecture.head_settings),
     )
 
 
-def _validated(kind: type[T], value: Any, path: Path, *place: str) -> T:
-    """A dataclass from its entries in a description, every key and type checked."""
+def validated(kind: type[T], value: Any, path: Path, *place: str) -> T:
+    """A dataclass from its entries in a description, every key and type checked.
+
+    Args:
+        kind: the dataclass.
+        value: its entries, as JSON holds them.
+        path: of the description, for an error.
+        place: keys under which the entries stand there.
+
+    Raises:
+        ModelError: a key or a value is not what it should be.
+    """
     try:
         # As JSON, whose lists become the dataclasses' tuples even under strict types.
         return TypeAdapter(kind).validate_json(json.dumps(value), strict=True)
@@ -165,7 +183,8 @@ def _validated(kind: type[T], value: Any, path: Path, *place: str) -> T:
         raise ModelError(f"{path}: {error}") from error
 
 
-def _with_tuples(value: Any) -> Any:
+def with_tuples(value: Any) -> Any:
+    """JSON's lists as tuples, at any depth: settings of layers hold those."""
     if isinstance(value, dict):
-        return {key: _with_tuples(entry) for key, entry in value.items()}
-    return tuple(_with_tuples(entry) for entry in value) if isinstance(value, list) else value
+        return {key: with_tuples(entry) for key, entry in value.items()}
+    return tuple(with_tuples(entry) for entry in value) if isinstance(value, list) else value

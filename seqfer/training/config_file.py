@@ -1,36 +1,30 @@
-"""Settings as YAML files: a file names only what differs from the defaults in `seqfer.training.config`.
-
-An unknown key is refused with the nearest known one, a value of the wrong type with its key.
-"""
+"""Settings of a training run as YAML files: a file names only what differs from `seqfer.training.config`."""
 
 from __future__ import annotations
 
-import difflib
-import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, fields, is_dataclass
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, get_type_hints
+from typing import Any
 
-import yaml
-from pydantic import TypeAdapter, ValidationError
-
-from seqfer.errors import OptionError, SeqferError
+from seqfer.settings import (
+    FOREST,
+    SWEEP,
+    parse_settings,
+    read_change,
+    read_document,
+    sections_of,
+    set_value,
+    shipped_files,
+)
+from seqfer.settings import to_yaml as to_yaml
 from seqfer.training.config import TrainConfig
 
-PACKAGE = Path(__file__).parents[1]
-# Inside the package where it was installed, beside it in a checkout.
-CONFIG_FOLDERS = (PACKAGE / "configs", PACKAGE.parent / "configs")
-SWEEP = ".sweep"  # ends the names of files that `seqfer.training.sweep` reads
+EXAMPLE = "optimizer.rate=0.01"  # of a change that --set takes
 
 
 def known_configs() -> dict[str, Path]:
-    """The settings that come with seqfer, by name."""
-    folder = next(folder for folder in CONFIG_FOLDERS if folder.is_dir())
-    paths = [path for path in folder.rglob("*.yaml") if not path.stem.endswith(SWEEP)]
-    found = {path.relative_to(folder).with_suffix("").as_posix(): path for path in paths}
-    # Our own first, then the papers'.
-    return dict(sorted(found.items(), key=lambda item: ("/" in item[0], item[0])))
+    """The settings that come with seqfer, by name: our own first, then the papers'."""
+    return {name: path for name, path in shipped_files().items() if not name.endswith((SWEEP, FOREST))}
 
 
 def read_config(path: str | Path, changes: Sequence[str] = ()) -> TrainConfig:
@@ -45,145 +39,15 @@ def read_config(path: str | Path, changes: Sequence[str] = ()) -> TrainConfig:
     """
     path, document = read_document(path, known_configs())
     for change in changes:
-        set_value(document, *read_change(change))
+        set_value(document, *read_change(change, EXAMPLE))
     return parse_config(document, str(path))
-
-
-def read_document(path: str | Path, known: Mapping[str, Path]) -> tuple[Path, dict[str, Any]]:
-    """What a YAML file holds, as plain values, and where the file lies.
-
-    Args:
-        path: of the file, or one of the names in `known`.
-        known: files by name.
-
-    Raises:
-        OptionError: the file is missing, or holds no mapping in YAML.
-    """
-    if str(path) in known:
-        path = known[str(path)]
-    elif not Path(path).exists() and Path(path).suffix in ("", SWEEP):
-        raise OptionError(f"unknown settings {str(path)!r}; known: {', '.join(known)}; or give a YAML file")
-    path = Path(path)
-    try:
-        document = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise OptionError(f"{path}: cannot be read ({error.strerror})") from error
-    except (ValueError, RecursionError, yaml.YAMLError) as error:
-        raise OptionError(f"{path}: is not YAML ({' '.join(str(error).split())})") from error
-    document = {} if document is None else document
-    if not isinstance(document, dict):
-        raise OptionError(f"{path}: holds no settings, but a {type(document).__name__}")
-    return path, document
 
 
 def parse_config(document: dict[str, Any], source: str) -> TrainConfig:
     """Settings from plain values, every key and type checked; `source` names them in an error."""
-    known = dict(_keys(TrainConfig))
-    for key, value, name in _entries(document, known):
-        if "." in name and key in known:
-            raise OptionError(f"{source}: {key!r} is a name for --set; in a file each section stands by itself")
-        if key not in known:
-            raise OptionError(f"{source}: unknown setting {key!r}; {_meant(key, known)}see docs/settings.md")
-        if is_dataclass(known[key]) and not isinstance(value, dict):
-            raise OptionError(f"{source}: {key} must hold settings of its own, not {value!r}")
-        for number in value if isinstance(value, list) else [value]:
-            if isinstance(number, float) and not math.isfinite(number):
-                raise OptionError(f"{source}: {key} must be a finite number, not {number}")
-        if isinstance(value, bool) and known[key] in (int, float):
-            raise OptionError(f"{source}: {key} must be a number, not {str(value).lower()}")
-    try:
-        return TypeAdapter(TrainConfig).validate_python(_tuples(document))
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"] if not isinstance(part, int))
-        raise OptionError(f"{source}: {where}: {first['msg'].lower()}, not {first['input']!r}") from error
-    except SeqferError as error:
-        raise OptionError(f"{source}: {error}") from error
-
-
-def read_change(change: str) -> tuple[str, Any]:
-    """A setting's dotted name and its value, from `key=value`.
-
-    Raises:
-        OptionError: it is not that, or the value is not YAML.
-    """
-    key, equals, text = change.partition("=")
-    if not equals:
-        raise OptionError(f"--set takes key=value, as optimizer.rate=0.01, not {change!r}")
-    try:
-        return key.strip(), yaml.safe_load(text)
-    except (ValueError, RecursionError, yaml.YAMLError) as error:
-        raise OptionError(f"--set {change}: the value is not YAML") from error
-
-
-def set_value(document: dict[str, Any], key: str, value: Any) -> None:
-    """Put a value under a dotted name; sections that are not there yet are made.
-
-    Raises:
-        OptionError: a part of the name stands for a value.
-    """
-    *sections, name = key.split(".")
-    for section in sections:
-        document = document.setdefault(section, {})
-        if not isinstance(document, dict):
-            raise OptionError(f"cannot set {key}: {section!r} is not a section")
-    document[name] = value
-
-
-def value_of(config: TrainConfig, key: str) -> Any:
-    """The value of a setting by its dotted name, as it was checked; None if free settings do not hold it."""
-    value: Any = config
-    for name in key.split("."):
-        value = value.get(name) if isinstance(value, dict) else getattr(value, name, None)
-    return value
+    return parse_settings(TrainConfig, document, source, "docs/settings.md")
 
 
 def is_section(key: str) -> bool:
     """Whether a dotted name stands for settings of its own, as `optimizer` does."""
-    return is_dataclass(dict(_keys(TrainConfig)).get(key))
-
-
-def to_yaml(config: TrainConfig) -> str:
-    """All settings, also those that were left at their defaults, as YAML that `read_config` reads."""
-    return yaml.safe_dump(_lists(asdict(config)), sort_keys=False, allow_unicode=True)
-
-
-def _meant(key: str, known: Iterable[str]) -> str:
-    """What a user may have meant by an unknown key: its name in another section, or the nearest one in its own."""
-    section, _, last = key.rpartition(".")
-    siblings = {name.rpartition(".")[2]: name for name in known if name.rpartition(".")[0] == section}
-    elsewhere = [name for name in known if name.rpartition(".")[2] == last]
-    close = [siblings[name] for name in difflib.get_close_matches(last, siblings, n=1, cutoff=0.5)]
-    for name in (*elsewhere, *close):
-        return f"did you mean {name!r}? "
-    return f"known: {', '.join(siblings.values())}; " if siblings else ""
-
-
-def _keys(kind: type, prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """All settings of a dataclass with their types, those of its sections with dots."""
-    hints = get_type_hints(kind)
-    for entry in fields(kind):
-        yield prefix + entry.name, hints[entry.name]
-        if is_dataclass(hints[entry.name]):
-            yield from _keys(hints[entry.name], f"{prefix}{entry.name}.")
-
-
-def _entries(document: dict[str, Any], known: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any, str]]:
-    for name, value in document.items():
-        key = f"{prefix}{name}"
-        yield key, value, str(name)
-        if isinstance(value, dict) and is_dataclass(known.get(key)):
-            yield from _entries(value, known, f"{key}.")
-
-
-def _tuples(value: Any) -> Any:
-    """Lists as tuples, which is what the settings hold."""
-    if isinstance(value, dict):
-        return {key: _tuples(entry) for key, entry in value.items()}
-    return tuple(_tuples(entry) for entry in value) if isinstance(value, list) else value
-
-
-def _lists(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _lists(entry) for key, entry in value.items()}
-    return [_lists(entry) for entry in value] if isinstance(value, tuple) else value
+    return key in sections_of(TrainConfig)

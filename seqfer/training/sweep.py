@@ -15,18 +15,9 @@ from typing import Any
 import yaml
 
 from seqfer.errors import OptionError
+from seqfer.settings import SWEEP, read_change, read_document, set_value, shipped_files, value_of
 from seqfer.training.config import TrainConfig
-from seqfer.training.config_file import (
-    CONFIG_FOLDERS,
-    SWEEP,
-    is_section,
-    known_configs,
-    parse_config,
-    read_change,
-    read_document,
-    set_value,
-    value_of,
-)
+from seqfer.training.config_file import EXAMPLE, is_section, known_configs, parse_config
 
 PARTS = ("config", "set", "grid")  # of a sweep's file
 LONGEST_NAME = 120  # characters of a cell's folder
@@ -72,9 +63,7 @@ class Sweep:
 
 def known_sweeps() -> dict[str, Path]:
     """The sweeps that come with seqfer, by name."""
-    folder = next(folder for folder in CONFIG_FOLDERS if folder.is_dir())
-    found = sorted(folder.rglob(f"*{SWEEP}.yaml"))
-    return {path.relative_to(folder).with_suffix("").as_posix(): path for path in found}
+    return {name: path for name, path in shipped_files().items() if name.endswith(SWEEP)}
 
 
 def read_sweep(source: str, changes: Sequence[str] = (), grid: Sequence[str] = ()) -> Sweep:
@@ -99,7 +88,7 @@ def read_sweep(source: str, changes: Sequence[str] = (), grid: Sequence[str] = (
         ours = known_configs()
         config = str(document.get("config"))
         path, document = read_document(config if config in ours else path.parent / config, ours)
-    fixed += [read_change(change) for change in changes]
+    fixed += [read_change(change, EXAMPLE) for change in changes]
     given = [_read_axis(text) for text in grid]
     for key, values in given:
         if [other for other, _ in given].count(key) > 1:

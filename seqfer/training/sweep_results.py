@@ -10,7 +10,7 @@ from typing import Any
 
 from seqfer.evaluation.metrics import wilson_interval
 from seqfer.evaluation.tables import markdown_table, write_csv
-from seqfer.training.config_file import value_of
+from seqfer.settings import value_of
 from seqfer.training.sweep import Cell, Sweep, as_text
 
 TABLE, TEXT, PICTURE = "sweep.csv", "table.md", "sweep.png"
