@@ -1,5 +1,5 @@
 #!/usr/bin/env python
-"""Write docs/settings.md, the table of all training settings, from the docstrings that describe them."""
+"""Write docs/settings.md, the tables of all settings, from the docstrings that describe them."""
 
 from __future__ import annotations
 
@@ -11,15 +11,23 @@ from dataclasses import asdict, fields, is_dataclass
 from pathlib import Path
 from typing import Any
 
+from seqfer.classic.config import ClassicConfig
 from seqfer.training.config import TrainConfig
 
 PAGE = Path(__file__).parents[1] / "docs" / "settings.md"
 HEAD = """# Settings of a training run
 
 `seqfer train` reads them from a YAML file and from `--set NAME=VALUE`; what is not named keeps its default. This
-table is written by `scripts/write_settings.py` from the code's own descriptions.
+page is written by `scripts/write_settings.py` from the code's own descriptions.
 
-| name | default | meaning |
+"""
+FOREST = """
+# Settings of a forest
+
+`seqfer classic fit` reads these, in the same way.
+
+"""
+COLUMNS = """| name | default | meaning |
 | --- | --- | --- |
 """
 
@@ -30,8 +38,14 @@ def main() -> None:
 
 def page() -> str:
     """The page's text."""
-    lines = [f"| `{name}` | `{default}` | {meaning} |" for name, default, meaning in rows(TrainConfig())]
-    return HEAD + "\n".join(lines) + "\n"
+    return HEAD + table(TrainConfig()) + FOREST + table(ClassicConfig())
+
+
+def table(settings: Any) -> str:
+    """A row for each setting."""
+    return COLUMNS + "".join(
+        f"| `{name}` | `{default}` | {meaning} |\n" for name, default, meaning in rows(settings)
+    )
 
 
 def rows(settings: Any, prefix: str = "") -> Iterator[tuple[str, str, str]]:

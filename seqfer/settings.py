@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import difflib
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, fields, is_dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, get_type_hints
@@ -61,6 +61,33 @@ def read_document(path: str | Path, known: Mapping[str, Path]) -> tuple[Path, di
     if not isinstance(document, dict):
         raise OptionError(f"{path}: holds no settings, but a {type(document).__name__}")
     return path, document
+
+
+def read_settings(
+    kind: type[T],
+    path: str | Path,
+    changes: Sequence[str],
+    known: Mapping[str, Path],
+    example: str,
+    described_in: str,
+) -> T:
+    """Settings in a YAML file.
+
+    Args:
+        kind: the dataclass that they make, whose fields may be dataclasses too.
+        path: of the file, or one of the names in `known`.
+        changes: `key=value` each; the value is YAML too.
+        known: files by name.
+        example: of such a change, for an error.
+        described_in: where a user reads of all settings, for an error.
+
+    Raises:
+        OptionError: the file is missing or no YAML, a key is unknown, or a value has the wrong type or range.
+    """
+    path, document = read_document(path, known)
+    for change in changes:
+        set_value(document, *read_change(change, example))
+    return parse_settings(kind, document, str(path), described_in)
 
 
 def parse_settings(kind: type[T], document: dict[str, Any], source: str, described_in: str) -> T:

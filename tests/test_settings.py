@@ -1,4 +1,4 @@
-"""Settings of any kind as YAML; tests/training/test_config_file.py goes through all that can be wrong with a file."""
+"""Settings of any kind as YAML; tests/training/test_config_file.py has all that can be wrong with a file."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Recipe:
 def read(folder: Path, text: str, *changes: str) -> Recipe:
     path = folder / "cake.yaml"
     path.write_text(text)
-    return read_settings(Recipe, path, changes, example="oven.degrees=200", described_in="the cookbook")
+    return read_settings(Recipe, path, changes, {}, example="oven.degrees=200", described_in="the cookbook")
 
 
 def test_settings_of_any_kind_are_read_changed_and_written(tmp_path: Path) -> None:

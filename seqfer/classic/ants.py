@@ -1,20 +1,20 @@
 """Ant-colony feature selection: which features, and how many, tell expressions apart; by training data alone.
 
-Ants build subsets of features. What an ant takes next follows the pseudo-random proportional rule of the Ant Colony
-System (Dorigo & Gambardella, IEEE Transactions on Evolutionary Computation 1997): with chance q0 the feature left
-with the largest pheromone^alpha * desirability^beta, else one drawn in proportion to that. Pheromone lies on the
-features, not on ways between them, since a subset has no order (Kanan & Faez, Applied Mathematics and Computation
-2008; Aghdam et al., Expert Systems with Applications 2009). After an iteration the share `decay` of all pheromone
-evaporates and the best subset so far gets as much, which keeps it within [0, 1] (the hyper-cube framework: Blum &
-Dorigo, IEEE Transactions on Systems, Man and Cybernetics B 2004).
+Ants build subsets of features. What an ant takes next follows the pseudo-random proportional rule of the Ant
+Colony System (Dorigo & Gambardella, IEEE Transactions on Evolutionary Computation 1997): with chance q0 the
+feature left with the largest pheromone^alpha * desirability^beta, else one drawn in proportion to that. Pheromone
+lies on the features, not on ways between them, since a subset has no order (Kanan & Faez, Applied Mathematics and
+Computation 2008; Aghdam et al., Expert Systems with Applications 2009). After an iteration the share `decay` of
+all pheromone evaporates and the best subset so far gets as much, which keeps it within [0, 1] (the hyper-cube
+framework: Blum & Dorigo, IEEE Transactions on Systems, Man and Cybernetics B 2004).
 
-- Desirability: the impurity that a feature takes away in a forest (`desirability`). A forest also sees what lies in
-  a feature's spread, or in several features together, where an F-score sees means. Features that are worth no more
-  than shuffled ones are left alone (Kursa & Rudnicki, Journal of Statistical Software 2010).
+- Desirability: the impurity that a feature takes away in a forest (`desirability`). A forest also sees what lies
+  in a feature's spread, or in several features together, where an F-score sees means. Features that are worth no
+  more than shuffled ones are left alone (Kursa & Rudnicki, Journal of Statistical Software 2010).
 - Fitness: how often a sample's nearest neighbours show the sample's own expression (`Judge`). A useless feature
   lowers it, which a forest's accuracy hardly shows; so it needs no penalty for size.
-- Size: an ant takes one feature after the other until none is left, and looks back at the way: it keeps the largest
-  subset that was as good as its best one (`largest_as_good`). So the number of features comes out of the search.
+- Size: an ant takes one feature after the other until none is left, and looks back at the way: it keeps the
+  largest subset that was as good as its best one (`largest_as_good`). So their number comes out of the search.
 """
 
 from __future__ import annotations
@@ -85,8 +85,8 @@ def select_features(
     """Choose features by an ant colony.
 
     Args:
-        features: (N, D) of training samples. Real ones: a synthetic sample lies between two others of its class, and
-            has its like beside it whatever the features.
+        features: (N, D) of training samples. Real ones: a synthetic sample lies between two others of its class,
+            and has its like beside it whatever the features.
         truth: (N,) class indices.
         config: of the colony.
         seed: of all chance; the same gives the same.
@@ -103,7 +103,7 @@ def select_features(
     if not len(candidates):
         raise ModelError(
             "no feature tells the training clips' expressions apart better than chance; choose other "
-            "features.weights, or set selection.enabled to false"
+            "features.weights, or set selection.on to false"
         )
     judge = Judge(own[:, candidates], classes, config.neighbours)
     attraction = config.beta * np.log(worth[candidates])
@@ -140,9 +140,9 @@ def desirability(
 ) -> tuple[NDArray[np.float64], float]:
     """What features are worth: the share of the impurity that each takes away in a forest; classes count the same.
 
-    The trees are extremely randomised ones (Geurts et al., Machine Learning 2006), which split at random places and
-    so do not favour features in which a few samples happen to lie well. A shuffled copy of every feature takes part:
-    what these are worth is chance.
+    The trees are extremely randomised ones (Geurts et al., Machine Learning 2006), which split at random places
+    and so do not favour features in which a few samples happen to lie well. A shuffled copy of every feature takes
+    part: what these are worth is chance.
 
     Args:
         features: (N, D).
@@ -171,8 +171,8 @@ def desirability(
 def walk(pull: NDArray[np.float64], ants: int, q0: float, rng: np.random.Generator) -> NDArray[np.int64]:
     """Let ants take one feature after the other until none is left.
 
-    Nobody looks at a subset between two of `sizes`, so all that an ant takes in between is chosen at once: of so many
-    places each is open to chance with 1 - q0; those are drawn, the best features left fill the others.
+    Nobody looks at a subset between two of `sizes`, so all that an ant takes in between is chosen at once: of so
+    many places each is open to chance with 1 - q0; those are drawn, the best features left fill the others.
 
     Args:
         pull: (D,) logarithm of each feature's weight in the pseudo-random proportional rule.

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from seqfer.classic.config import ClassicConfig
-from seqfer.settings import FOREST, parse_settings, read_change, read_document, set_value, shipped_files
+from seqfer.settings import FOREST, read_settings, shipped_files
 
-DESCRIBED_IN = "configs/papers/p4-mobilenet-forest.yaml"
+EXAMPLE = "forest.trees=200"  # of a change that --set takes
+DESCRIBED_IN = "docs/settings.md"
 
 
 def known_forests() -> dict[str, Path]:
@@ -26,7 +27,4 @@ def read_config(path: str | Path, changes: Sequence[str] = ()) -> ClassicConfig:
     Raises:
         OptionError: the file is missing or no YAML, a key is unknown, or a value has the wrong type or range.
     """
-    path, document = read_document(path, known_forests())
-    for change in changes:
-        set_value(document, *read_change(change, "forest.trees=200"))
-    return parse_settings(ClassicConfig, document, str(path), DESCRIBED_IN)
+    return read_settings(ClassicConfig, path, changes, known_forests(), EXAMPLE, DESCRIBED_IN)

@@ -95,8 +95,8 @@ def fit_forest(
         selected = selection.features
         features = features[:, selected]
         done(
-            f"selected {len(selected)} of {dimensions} features ({selection.candidates} are worth more than chance), "
-            f"leave-one-out fitness {selection.fitness:.3f} on {selection.rows} clips"
+            f"selected {len(selected)} of {dimensions} features ({selection.candidates} are worth more than "
+            f"chance), leave-one-out fitness {selection.fitness:.3f} on {selection.rows} clips"
         )
     forest = grow_forest(features, truth, config.forest.trees, config.seed)
     done(f"forest: {config.forest.trees} trees, {len(forest.feature)} nodes")

@@ -22,8 +22,8 @@ class Forest:
         roots: (T,) int32, where each tree begins.
         feature: (M,) int32, which of a sample's features a node looks at.
         threshold: (M,) float32.
-        children: (M, 2) int32, where a sample goes on whose feature is at most the threshold, and where it does else;
-            at a leaf both are the leaf.
+        children: (M, 2) int32, where a sample goes on whose feature is at most the threshold, and where it does
+            else; at a leaf both are the leaf.
         outcome: (M,) int32, a leaf's row of `distributions`.
         distributions: (U, K) float64, each row sums to 1: how the classes share the training samples of a leaf.
     """

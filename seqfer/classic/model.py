@@ -1,4 +1,4 @@
-"""A fitted forest as a folder: `forest.safetensors`, `encoder.safetensors` and `forest.json`. No pickle is loaded."""
+"""A fitted forest as a folder: `forest.safetensors`, `encoder.safetensors`, `forest.json`. No pickle is loaded."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class ForestModel:
 
     def __post_init__(self) -> None:
         features = feature_count(self.encoder)
-        if len(self.selected) == 0 or not (0 <= self.selected.min() and self.selected.max() < features):
+        if not len(self.selected) or self.selected.min() < 0 or self.selected.max() >= features:
             raise ModelError(f"the selected features are not among the encoder's {features}")
         if self.forest.feature.max() >= len(self.selected):
             raise ModelError(f"the forest looks at more features than the {len(self.selected)} selected ones")
@@ -109,7 +109,8 @@ def load_forest(folder: str | Path) -> tuple[ForestModel, str]:
     for file, digest in digests.items():
         if digest != document.get(f"{Path(file).stem}_sha256"):
             raise ModelError(
-                f"{folder / file}: is not the file that {DESCRIPTION} describes (SHA-256 differs); copy all files again"
+                f"{folder / file}: is not the file that {DESCRIPTION} describes (SHA-256 differs); copy all files "
+                "again"
             )
     entries = {entry.name: document.get(entry.name) for entry in fields(_Description)}
     described = validated(_Description, entries, path)

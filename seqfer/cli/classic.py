@@ -10,7 +10,7 @@ import typer
 from seqfer.cli.console import progress, remark_left_out, say
 from seqfer.cli.measuring import say_figures
 from seqfer.cli.reading import SPLITS, Cache, Data, Device
-from seqfer.cli.train import Config, Set
+from seqfer.cli.train import Config
 from seqfer.errors import OptionError
 
 app = typer.Typer(
@@ -27,7 +27,10 @@ def fit(
     config: Config,
     data: Data,
     output: Annotated[Path, typer.Option("--output", "-o", metavar="OUT", help="Folder of the model.")],
-    set_: Set = None,
+    set_: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="Change a setting: --set smote.on=false"),
+    ] = None,
     cache: Cache = None,
     device: Device = "auto",
     overwrite: Overwrite = False,
@@ -126,8 +129,8 @@ def evaluate(
     reasons = [manifest.leaky] if manifest.leaky else []
     if resample_test:
         reasons.append(
-            f"the split {split} was resampled: {synthetic} of these {len(predictions)} clips are synthetic, made by "
-            "SMOTE between two others with the same label"
+            f"the split {split} was resampled: {synthetic} of these {len(predictions)} clips are synthetic, made "
+            "by SMOTE between two others with the same label"
         )
     origin = {
         "model": {"name": model.resolve().name, "sha256": sha256},

@@ -1,4 +1,4 @@
-"""`seqfer papers`: the papers' systems, what each needs, and one command that runs each of them."""
+"""`seqfer papers`: the five papers' systems, what each needs, and one command that runs each of them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(
     name="papers",
-    help="The papers' systems: what each reports and needs, and the command that runs it here.",
+    help="The five papers' systems: what each reports and needs, and the command that runs it here.",
     invoke_without_command=True,
 )
 
@@ -49,7 +49,7 @@ def papers(
 
 @app.command()
 def run(
-    name: Annotated[str, typer.Argument(metavar="PAPER", help="p1, p2, p3 or p5.", show_default=False)],
+    name: Annotated[str, typer.Argument(metavar="PAPER", help="p1, p2, p3, p4 or p5.", show_default=False)],
     data: Annotated[Path, typer.Argument(metavar="DATA", help="The data set's folder.", show_default=False)],
     output: Annotated[Path, typer.Option("--output", "-o", metavar="OUT", help="Folder for runs and results.")],
     protocol: Annotated[
@@ -66,42 +66,44 @@ def run(
     Every command is shown as it begins. A run that was stopped goes on where it was when it is run again.
     """
     from seqfer.papers.catalogue import paper_of
-    from seqfer.papers.results import rows_of, write_rows
+    from seqfer.papers.results import is_measured, rows_of, write_rows
 
     paper = paper_of(name)
     names = protocol or [one.name for one in paper.protocols if one.systems]
     chosen = [paper.protocol(one) for one in names]
     failed = False
-    rows: list[Row] = []
     for one in chosen:
-        place = output / one.name
         say(f"# {paper.name}, protocol {one.name}: {one.what}")
         try:
-            for step in one.steps(data, place, tuple(set_ or ())):
-                _take(step, show)
-            if not show:
-                rows += rows_of(paper, one, place)
+            for step in one.steps(data, output / one.name, tuple(set_ or ())):
+                _take(step, output / one.name, show)
         except SeqferError as error:
             # The other protocols may go well.
             error_line(error)
             failed = True
-    if rows:
+    # Also of protocols that were run before this one.
+    measured = [one for one in paper.protocols if is_measured(one, output / one.name)]
+    rows = [row for one in measured for row in rows_of(paper, one, output / one.name)]
+    if rows and not show:
         write_rows(rows, output)
         _say_rows(rows, output)
     if failed:
         raise typer.Exit(1)
 
 
-def _take(step: Step, show: bool) -> None:
+def _take(step: Step, place: Path, show: bool) -> None:
     """Run a command of a recipe, unless it is done."""
     from seqfer.cli.main import app as main
+    from seqfer.papers.record import is_done, remember
 
     say(f"$ seqfer {shlex.join(step.arguments)}")
     if show:
         return
-    if step.makes.exists() and not step.repeat:
+    if is_done(step, place):
         say(f"{step.makes} is there")
         return
+    if not step.repeat:
+        remember(step, place)
     step.makes.parent.mkdir(parents=True, exist_ok=True)
     if main(list(step.arguments), standalone_mode=False):
         raise SeqferError(f"seqfer {step.arguments[0]} has failed; run the same again to go on")

@@ -7,6 +7,7 @@ from pathlib import Path
 from seqfer.papers.steps import (
     cleaned,
     crossed,
+    fitted,
     manifest,
     measured,
     swept,
@@ -93,6 +94,25 @@ def p3(clean: bool) -> Recipe:
 P3 = {"CNN-BiLSTM": "cnn-bilstm-evaluation", "HERO-style": "hero-evaluation"}
 
 
+def p4(clean: bool) -> Recipe:
+    """The forest without SMOTE, with it, and with the test set resampled as well."""
+
+    def steps(data: Path, out: Path, changes: tuple[str, ...]) -> list[Step]:
+        clips, found = _fer2013(out, data, clean)
+        for name, own in (("without-smote", ("smote.on=false",)), ("with-smote", ())):
+            found.append(fitted("p4-mobilenet-forest", clips, out / name, (*own, *changes)))
+            found.append(measured(out / name, clips, out / f"{name}-evaluation", group=("classic",)))
+        resampled = (out / "with-smote", clips, out / "resampled-evaluation", "--resample-test")
+        return [*found, measured(*resampled, group=("classic",))]
+
+    return steps
+
+
+P4 = {
+    "before SMOTE": "without-smote-evaluation",
+    "after SMOTE": "with-smote-evaluation",
+    "after SMOTE, test set resampled too": "resampled-evaluation",
+}
 P5 = {"resnet50": "p5-resnet50"}
 
 

@@ -11,7 +11,7 @@ from seqfer.errors import OutputError
 from seqfer.files import write_whole
 from seqfer.papers.types import Paper, Protocol
 
-ROWS, TABLE = "rows.json", "rows.md"
+ROWS, TABLE, METRICS = "rows.json", "rows.md", "metrics.json"
 MEASURES = ("accuracy", "uar", "macro_f1")
 
 
@@ -45,6 +45,11 @@ class Row:
         return [f"{100 * value:.1f} % ({100 * low:.1f} to {100 * high:.1f})" for value, low, high in found]
 
 
+def is_measured(protocol: Protocol, place: Path) -> bool:
+    """Whether all of a protocol's evaluations lie in a folder."""
+    return bool(protocol.systems) and all((place / path / METRICS).is_file() for path in protocol.systems.values())
+
+
 def rows_of(paper: Paper, protocol: Protocol, place: Path) -> list[Row]:
     """The rows of a protocol that was run in a folder.
 
@@ -53,7 +58,7 @@ def rows_of(paper: Paper, protocol: Protocol, place: Path) -> list[Row]:
     """
     rows = []
     for system, folder in protocol.systems.items():
-        path = place / folder / "metrics.json"
+        path = place / folder / METRICS
         try:
             found = json.loads(path.read_text(encoding="utf-8"))
             intervals = found["intervals"]

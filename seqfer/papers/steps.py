@@ -25,10 +25,16 @@ def trained(config: str, data: Path, out: Path, changes: tuple[str, ...]) -> Ste
     return Step((*arguments, *set_options(changes)), out / "best", repeat=True)
 
 
-def measured(model: Path, data: Path, out: Path, *options: str) -> Step:
-    """Measure a model on the test split."""
+def fitted(config: str, data: Path, out: Path, changes: tuple[str, ...]) -> Step:
+    """Fit a forest on a manifest's training split."""
+    arguments = ("classic", "fit", f"papers/{config}", "--data", str(data), "-o", str(out))
+    return Step((*arguments, *set_options(changes)), out)
+
+
+def measured(model: Path, data: Path, out: Path, *options: str, group: tuple[str, ...] = ()) -> Step:
+    """Measure a model, or a forest in the group `classic`, on the test split."""
     arguments = ("evaluate", str(model), "--data", str(data), "-o", str(out), "--overwrite", *options)
-    return Step(arguments, out / "metrics.json", repeat=True)
+    return Step((*group, *arguments), out / "metrics.json", repeat=True)
 
 
 def crossed(config: str, data: Path, out: Path, changes: tuple[str, ...]) -> Step:

@@ -6,20 +6,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from seqfer.settings import (
-    FOREST,
-    SWEEP,
-    parse_settings,
-    read_change,
-    read_document,
-    sections_of,
-    set_value,
-    shipped_files,
-)
+from seqfer.settings import FOREST, SWEEP, parse_settings, read_settings, sections_of, shipped_files
 from seqfer.settings import to_yaml as to_yaml
 from seqfer.training.config import TrainConfig
 
 EXAMPLE = "optimizer.rate=0.01"  # of a change that --set takes
+DESCRIBED_IN = "docs/settings.md"
 
 
 def known_configs() -> dict[str, Path]:
@@ -37,15 +29,12 @@ def read_config(path: str | Path, changes: Sequence[str] = ()) -> TrainConfig:
     Raises:
         OptionError: the file is missing or no YAML, a key is unknown, or a value has the wrong type or range.
     """
-    path, document = read_document(path, known_configs())
-    for change in changes:
-        set_value(document, *read_change(change, EXAMPLE))
-    return parse_config(document, str(path))
+    return read_settings(TrainConfig, path, changes, known_configs(), EXAMPLE, DESCRIBED_IN)
 
 
 def parse_config(document: dict[str, Any], source: str) -> TrainConfig:
     """Settings from plain values, every key and type checked; `source` names them in an error."""
-    return parse_settings(TrainConfig, document, source, "docs/settings.md")
+    return parse_settings(TrainConfig, document, source, DESCRIBED_IN)
 
 
 def is_section(key: str) -> bool:

@@ -1,4 +1,4 @@
-"""The papers, each by its one command, on small generated data in the real layouts."""
+"""The five papers, each by its one command, on small generated data in the real layouts."""
 
 from __future__ import annotations
 
@@ -189,12 +189,12 @@ def test_the_list_says_what_is_there(ck48: Path, fer2013: Path, tmp_path: Path, 
         "    data     data/ckplus48: 70 clips",
         "    data     data/fer2013: not there",
         "    data     data/liris-cse: is no liris-cse",
-        "    $ seqfer papers run p3 data/fer2013 -o p3",
+        "    $ seqfer papers run p4 data/fer2013 -o p4",
     ):
         assert line in done.stdout.splitlines()
 
 
-@pytest.mark.parametrize("name", ["p1", "p2", "p3", "p5"])
+@pytest.mark.parametrize("name", ["p1", "p2", "p3", "p4", "p5"])
 def test_commands_are_shown_without_being_run(name: str, tmp_path: Path, run_here: Run) -> None:
     done = run_here("papers", "run", name, "DATA", "-o", "OUT", "--show", cwd=tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
@@ -205,7 +205,7 @@ def test_commands_are_shown_without_being_run(name: str, tmp_path: Path, run_her
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("p6", "DATA"), "unknown paper 'p6'; known: p1, p2, p3, p5"),
+        (("p6", "DATA"), "unknown paper 'p6'; known: p1, p2, p3, p4, p5"),
         (("p2", "DATA", "--protocol", "fair"), "p2 has no protocol 'fair'; known: paper, honest, optimizers"),
         (("p2", "DATA"), "DATA"),
     ],

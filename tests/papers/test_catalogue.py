@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from typer.main import get_command
 
+from seqfer.classic.config_file import known_forests
 from seqfer.cli.main import app
 from seqfer.datasets.layouts.registry import LAYOUTS
 from seqfer.errors import OptionError
@@ -39,6 +40,9 @@ def test_commands_are_ones_that_seqfer_takes(paper: Any, protocol: Protocol) -> 
     assert paper.data in LAYOUTS
     for step in steps_of(protocol, "epochs=1"):
         parameters = taken(step.arguments)
+        if step.arguments[:2] == ("classic", "fit"):
+            assert parameters["config"] in known_forests()
+            assert "epochs=1" in parameters["set_"]
         if step.arguments[0] in ("train", "crossval"):
             assert parameters["config"] in known_configs()
             assert parameters["set_"][0].split("=")[0] in ("epochs", "data.with_validation")
@@ -92,7 +96,7 @@ def test_of_two_values_for_a_setting_the_users_wins_but_scratch_stays_scratch() 
 
 
 def test_unknown_names_list_the_known_ones() -> None:
-    with pytest.raises(OptionError, match="unknown paper 'p0'; known: p1, p2, p3, p5"):
+    with pytest.raises(OptionError, match="unknown paper 'p0'; known: p1, p2, p3, p4, p5"):
         paper_of("p0")
     with pytest.raises(OptionError, match="p5 has no protocol 'x'; known: paper, clip, honest, grids"):
         paper_of("p5").protocol("x")

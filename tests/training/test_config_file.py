@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
+from seqfer.classic.config_file import known_forests
 from seqfer.errors import OptionError, SeqferError
 from seqfer.training.config import ModelConfig, TrainConfig
 from seqfer.training.config_file import known_configs, parse_config, read_config, to_yaml
@@ -23,7 +24,7 @@ KNOWN = (
     "compact, compact-bilstm, mobilenet-bilstm, resnet18-bilstm, resnet50-bilstm, vgg, "
     "papers/p1-resnet50-pretraining, papers/p1-resnet50-scratch, papers/p1-resnet50-transfer, "
     "papers/p2-compact-cnn, papers/p3-cnn-bilstm, papers/p3-hero-deep, papers/p3-hero-middle, "
-    "papers/p3-hero-shallow, papers/p5-resnet50"
+    "papers/p3-hero-shallow, papers/p4-mobilenet-pretraining, papers/p5-resnet50"
 )
 
 
@@ -36,7 +37,7 @@ def written(folder: Path, text: str | bytes) -> Path:
 def test_the_shipped_settings_are_known_by_name() -> None:
     assert ", ".join(known_configs()) == KNOWN
     found = {path.relative_to(ROOT / "configs").as_posix() for path in (ROOT / "configs").rglob("*.yaml")}
-    assert {f"{name}.yaml" for name in (*known_configs(), *known_sweeps())} == found
+    assert {f"{name}.yaml" for name in (*known_configs(), *known_sweeps(), *known_forests())} == found
 
 
 @pytest.mark.parametrize("name", known_configs())
