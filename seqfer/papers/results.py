@@ -99,4 +99,4 @@ def to_markdown(rows: Sequence[Row]) -> str:
         cells = (row.system, f"{row.protocol}: {row.what}{mark}", row.split, f"{row.clips:,}", *row.figures())
         lines.append(f"| {' | '.join(cells)} |")
     leaks = dict.fromkeys(row.leaky for row in rows if row.leaky)
-    return "\n".join([*lines, *(f"\n† leaky: {why}" for why in leaks)]) + "\n"
+    return "\n".join([*lines, *(f"\n† too good: {why}" for why in leaks)]) + "\n"

@@ -10,7 +10,7 @@ INFORMATIVE, ALL = 20, 200
 
 
 def made_samples(count: int, seed: int, classes: int = 4) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-    """Features (count, 200), of which the first 20 tell classes apart and the others are noise, and the classes."""
+    """Features (count, 200), of which the first 20 tell classes apart, the others being noise; and the classes."""
     features, truth = make_classification(
         count,
         ALL,

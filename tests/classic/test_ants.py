@@ -1,4 +1,4 @@
-"""The colony finds the features that are known to be informative, by training data alone, the same ones each time."""
+"""The colony finds the features that are known to be informative, and the same ones each time."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from sklearn.ensemble import RandomForestClassifier
 from sklearn.neighbors import NearestNeighbors
 
 from seqfer.classic.ants import (
+    Iteration,
     Judge,
     desirability,
     even_rows,
@@ -45,7 +46,7 @@ def test_of_200_features_the_20_informative_ones_are_found(seed: int) -> None:
 def test_the_same_seed_chooses_the_same_and_every_iteration_is_reported() -> None:
     features, truth = made_samples(200, 0)
     config = SelectionConfig(ants=4, trees=50, iterations=2)
-    reports = []
+    reports: list[Iteration] = []
     one = select_features(features, truth, config, 3, reports.append)
     two = select_features(features, truth, config, 3)
     assert one.features.tolist() == two.features.tolist()
@@ -105,7 +106,9 @@ def test_desirability_knows_informative_features_and_weighs_classes_alike() -> N
     assert worth.argmax() == 4
 
 
-@pytest.mark.parametrize(("features", "expected"), [(1, [1]), (2, [1, 2]), (12, [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12])])
+@pytest.mark.parametrize(
+    ("features", "expected"), [(1, [1]), (2, [1, 2]), (12, [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12])]
+)
 def test_few_features_are_looked_at_one_by_one(features: int, expected: list[int]) -> None:
     assert sizes(features) == expected
 

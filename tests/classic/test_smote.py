@@ -17,7 +17,8 @@ def test_every_class_becomes_as_frequent_as_the_most_frequent_one() -> None:
     truth = np.repeat([0, 1, 2], [6, 20, 9])
     features = (rng.normal(size=(35, 5)) + 10 * truth[:, None]).astype(np.float32)
     more, classes = oversampled(features, truth, LABELS, 5, seed=1)
-    assert (more.dtype, classes.dtype) == (np.float32, np.int64)
+    assert more.dtype == np.float32
+    assert classes.dtype == np.int64
     assert np.bincount(classes).tolist() == [20, 20, 20]
     np.testing.assert_array_equal(more[:35], features)
     np.testing.assert_array_equal(classes[:35], truth)

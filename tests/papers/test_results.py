@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ from seqfer.errors import OutputError
 from seqfer.evaluation.predictions import Predictions
 from seqfer.evaluation.report import evaluate, write_evaluation
 from seqfer.labels import LabelSet
-from seqfer.papers.results import rows_of, to_markdown, write_rows
+from seqfer.papers.results import is_measured, rows_of, to_markdown, write_rows
 from seqfer.papers.types import Paper, Protocol
 
 PROTOCOL = Protocol("paper", "80/20 by images", lambda data, out, changes: [], {"one": "a", "other": "b"})
@@ -37,7 +38,10 @@ def evaluated(folder: Path, leaky: str) -> None:
 
 def test_rows_say_what_the_evaluations_found(tmp_path: Path) -> None:
     evaluated(tmp_path / "a", leaky="")
+    assert not is_measured(PROTOCOL, tmp_path), "one of two systems"
     evaluated(tmp_path / "b", leaky="image: frames stand on both sides")
+    assert is_measured(PROTOCOL, tmp_path)
+    assert not is_measured(replace(PROTOCOL, systems={}), tmp_path)
     rows = rows_of(PAPER, PROTOCOL, tmp_path)
     assert [(row.system, row.clips, row.units, row.leaky) for row in rows] == [
         ("one", 40, "20 subjects", ""),
@@ -52,7 +56,7 @@ def test_rows_say_what_the_evaluations_found(tmp_path: Path) -> None:
     assert table == to_markdown(rows)
     assert f"| one | paper: 80/20 by images | test | 40 | 75.0 % ({100 * low:.1f} to {100 * high:.1f}) |" in table
     assert "| other | paper: 80/20 by images † |" in table
-    assert table.endswith("\n† leaky: image: frames stand on both sides\n")
+    assert table.endswith("\n† too good: image: frames stand on both sides\n")
 
 
 @pytest.mark.parametrize("content", [None, "{", "[]", '{"accuracy": 1}'], ids=["none", "cut", "list", "other"])
