@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -18,11 +19,11 @@ from seqfer.errors import DatasetError, OptionError
 from seqfer.faces.extraction import extract_faces, glance_at
 from seqfer.faces.geometry import cut_square
 from seqfer.faces.tracker import lasting_tracks
-from seqfer.faces.types import DETECTORS, FrameFaces, create_detector
+from seqfer.faces.types import DETECTORS, Detector, FrameFaces, create_detector
 from seqfer.preprocess import GREYS, Preprocess
 from seqfer.video.opening import open_video
 from seqfer.video.stills import DEFAULT_RATE
-from seqfer.video.types import Frame
+from seqfer.video.types import Frame, FrameStream
 
 FACES = (*DETECTORS, "none")
 
@@ -48,59 +49,102 @@ class CropSettings:
             raise OptionError(f"picture_rate must lie in (0, 10000), not {self.picture_rate}")
 
 
-def crops_of(
-    record: ClipRecord, settings: CropSettings, reader: PictureReader
-) -> tuple[NDArray[np.uint8], tuple[float, ...]]:
-    """The crops (T, S, S, C) of a clip and their times in seconds, the first at 0.
+class Cropper:
+    """Cuts clips out. What clips share it keeps: the detector, and the video that several are frames of."""
 
-    Frames in which the face is not found are left out; their time passes all the same.
+    def __init__(self, settings: CropSettings) -> None:
+        """
+        Args:
+            settings: how.
+        """
+        self._settings = settings
+        self._reader = PictureReader()
+        self._detector: Detector | None = None
+        self._video: _Video | None = None
 
-    Args:
-        record: the clip.
-        settings: how.
-        reader: of pictures, shared by clips that lie in one file.
+    def crops_of(self, record: ClipRecord) -> tuple[NDArray[np.uint8], tuple[float, ...]]:
+        """The crops (T, S, S, C) of a clip and their times in seconds, the first at 0.
 
-    Raises:
-        VideoError: the clip cannot be read.
-        DatasetError: the clip has no frame, or no face is found in it.
-    """
-    frames = _frames(record, settings, reader)
-    if settings.faces == "none":
-        found = [(frame.time_s, _whole(frame, settings.preprocess)) for frame in frames]
-    else:
-        found = _main_face(list(_faces(frames, settings)))
+        Frames in which the face is not found are left out; their time passes all the same.
+
+        Raises:
+            VideoError: the clip cannot be read.
+            DatasetError: the clip has no frame, or no face is found in it.
+        """
+        frames, preprocess = self._frames(record), self._settings.preprocess
+        if self._settings.faces == "none":
+            found = [(frame.time_s, _whole(frame, preprocess)) for frame in frames]
+        else:
+            self._detector = self._detector or create_detector(self._settings.faces)
+            faces = extract_faces(glance_at(frames, self._detector), self._detector, preprocess)
+            found = _main_face(list(faces))
+            if not found:
+                raise DatasetError(record.path, "no face was found in it")
         if not found:
-            raise DatasetError(record.path, "no face was found in it")
-    if not found:
-        raise DatasetError(record.path, "has no frame between the clip's bounds")
-    crops = np.stack([_channels(crop, settings.preprocess) for _, crop in found])
-    return crops, tuple(time - found[0][0] for time, _ in found)
+            raise DatasetError(record.path, "has no frame between the clip's bounds")
+        crops = np.stack([_channels(crop, preprocess) for _, crop in found])
+        return crops, tuple(time - found[0][0] for time, _ in found)
 
-
-def _frames(record: ClipRecord, settings: CropSettings, reader: PictureReader) -> Iterator[Frame]:
-    if not is_video(record):
-        rate = Fraction(settings.picture_rate).limit_denominator(1_000_000)
-        for index, picture in enumerate(reader.read(record)):
-            image = picture if picture.ndim == 3 else np.repeat(picture[:, :, None], 3, axis=2)
-            yield Frame(index, float(index / rate), image)
-        return
-    wanted = {int(name) for name in record.frames}
-    last = max(wanted, default=sys.maxsize)
-    end_s = float("inf") if record.end_s is None else record.end_s
-    with open_video(record.path) as stream:
-        for frame in stream:
-            if frame.time_s >= end_s or frame.index > last:
-                break
+    def _frames(self, record: ClipRecord) -> Iterator[Frame]:
+        if not is_video(record):
+            rate = Fraction(self._settings.picture_rate).limit_denominator(1_000_000)
+            for index, picture in enumerate(self._reader.read(record)):
+                image = picture if picture.ndim == 3 else np.repeat(picture[:, :, None], 3, axis=2)
+                yield Frame(index, float(index / rate), image)
+            return
+        wanted = {int(name) for name in record.frames}
+        end_s = float("inf") if record.end_s is None else record.end_s
+        for frame in self._decoded(record.path, min(wanted, default=0), max(wanted, default=sys.maxsize)):
+            if frame.time_s >= end_s:
+                return
             if frame.time_s >= record.start_s and (not wanted or frame.index in wanted):
                 yield frame
 
+    def _decoded(self, path: Path, first: int, last: int) -> Iterator[Frame]:
+        """A video's frames from `first` or an earlier one to `last`: where it can, on from the clip before."""
+        if self._video is None or self._video.path != path or self._video.following > first:
+            self._close_video()
+            stream = open_video(path)
+            self._video = _Video(path, stream, iter(stream))
+        video = self._video
+        while video.following <= last:
+            frame = next(video.frames, None)
+            if frame is None:
+                return
+            video.following = frame.index + 1
+            if frame.index <= last:
+                yield frame
 
-def _faces(frames: Iterator[Frame], settings: CropSettings) -> Iterator[FrameFaces]:
-    detector = create_detector(settings.faces)
-    try:
-        yield from extract_faces(glance_at(frames, detector), detector, settings.preprocess)
-    finally:
-        detector.close()
+    def _close_video(self) -> None:
+        if self._video is not None:
+            self._video.stream.__exit__(None, None, None)
+            self._video = None
+
+    def __enter__(self) -> Cropper:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._close_video()
+        if self._detector is not None:
+            self._detector.close()
+            self._detector = None
+
+
+@dataclass
+class _Video:
+    """A video that is being read.
+
+    Attributes:
+        path: of its file.
+        stream: that reads it.
+        frames: those that were not read yet.
+        following: no frame before this index comes any more.
+    """
+
+    path: Path
+    stream: FrameStream
+    frames: Iterator[Frame]
+    following: int = 0
 
 
 def _main_face(frames: list[FrameFaces]) -> list[tuple[float, NDArray[np.uint8]]]:

@@ -21,9 +21,9 @@ from typing import Any
 import cv2
 import numpy as np
 
-from seqfer.datasets.crops import CropSettings, crops_of
+from seqfer.datasets.crops import Cropper, CropSettings
 from seqfer.datasets.packed import DESCRIPTION, FRAMES, INDEX, PackedClips, read_packed, write_packed
-from seqfer.datasets.pictures import PictureReader, is_video
+from seqfer.datasets.pictures import is_video
 from seqfer.datasets.types import ClipRecord, Manifest
 from seqfer.errors import DatasetError, OutputError, SeqferError
 from seqfer.files import write_whole
@@ -164,19 +164,19 @@ def _single_threaded() -> None:
 
 def _prepare_piece(piece: Piece, parts: Path, settings: CropSettings) -> None:
     """Write a piece's crops, one file for all of its clips, then what they are."""
-    reader = PictureReader()
     crops: list[Any] = []
     entries: list[dict[str, Any]] = []
     start = 0
-    for record in piece.records:
-        try:
-            frames, times = crops_of(record, settings, reader)
-        except SeqferError as error:
-            entries.append({"problem": str(error)})
-            continue
-        entries.append({"start": start, "times_s": times})
-        crops.append(frames)
-        start += len(frames)
+    with Cropper(settings) as cropper:
+        for record in piece.records:
+            try:
+                frames, times = cropper.crops_of(record)
+            except SeqferError as error:
+                entries.append({"problem": str(error)})
+                continue
+            entries.append({"start": start, "times_s": times})
+            crops.append(frames)
+            start += len(frames)
     if crops:
         with write_whole(_frames(piece, parts)) as place:
             np.save(place, np.concatenate(crops))

@@ -20,7 +20,7 @@ class Extractor:
     def __init__(self, detector: Detector, preprocess: Preprocess) -> None:
         """
         Args:
-            detector: a new one.
+            detector: nothing else uses it meanwhile.
             preprocess: the model's.
         """
         self._detector, self._preprocess = detector, preprocess
@@ -54,7 +54,7 @@ def extract_faces(glances: Iterable[Glance], detector: Detector, preprocess: Pre
 
     Args:
         glances: of `glance_at`.
-        detector: the same new one.
+        detector: the same one; nothing else uses it meanwhile.
         preprocess: the model's.
     """
     extractor = Extractor(detector, preprocess)

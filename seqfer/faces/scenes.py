@@ -23,11 +23,11 @@ class SceneCuts:
         self._last: NDArray[np.float32] | None = None
 
     def is_cut(self, image: Image) -> bool:
-        """Whether `image` begins a new scene; the very first frame does not."""
+        """Whether `image` begins a new scene, as the very first frame does."""
         thumbnail = _thumbnail(image)
         last, self._last = self._last, thumbnail
         if last is None:
-            return False
+            return True
         if float(np.abs(thumbnail - last).mean()) < CUT_DIFFERENCE:
             return False
         return _correlation(thumbnail, last) < CUT_CORRELATION

@@ -94,7 +94,8 @@ class Detector(Protocol):
         Args:
             frame: the next frame.
             seen: its `glance`.
-            new_scene: whether a cut lies between this frame and the one before.
+            new_scene: whether the frame is a video's first one, or a cut lies before it; what was seen earlier is
+                forgotten.
         """
         ...
 

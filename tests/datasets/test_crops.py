@@ -7,20 +7,22 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from seqfer.datasets.crops import CropSettings, crops_of
-from seqfer.datasets.pictures import PictureReader
+from seqfer.datasets.crops import Cropper, CropSettings
 from seqfer.datasets.types import ClipRecord
 from seqfer.demo import portrait_path
 from seqfer.errors import DatasetError, OptionError, VideoError
 from seqfer.preprocess import Preprocess
+from seqfer.video.opening import open_video
 from seqfer.video.stills import read_image
+from seqfer.video.types import FrameStream
 from tests.media import numbered_image, read_number, write_clip
 
 WHOLE = CropSettings(Preprocess(64, 3), faces="none")
 
 
 def crops(record: ClipRecord, settings: CropSettings) -> tuple[np.ndarray, tuple[float, ...]]:
-    return crops_of(record, settings, PictureReader())
+    with Cropper(settings) as cropper:
+        return cropper.crops_of(record)
 
 
 def numbers(record: ClipRecord) -> list[int]:
@@ -48,6 +50,42 @@ def test_a_clip_is_the_part_of_its_video_that_it_says(
     assert numbers(record) == expected
     times = crops(record, WHOLE)[1]
     assert times == pytest.approx([(number - expected[0]) / 10 for number in expected])
+
+
+def test_clips_of_one_video_are_read_in_one_go_and_are_what_they_are_alone(
+    video: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened: list[Path] = []
+
+    def watched(path: Path) -> FrameStream:
+        opened.append(path)
+        return open_video(path)
+
+    monkeypatch.setattr("seqfer.datasets.crops.open_video", watched)
+    asked = [("1",), ("2", "4"), ("5",), ("5",), ("3",), ("18", "19"), ("25",), ("0",)]
+    found: list[tuple[str, ...]] = []
+    with Cropper(WHOLE) as cropper:
+        for frames in asked:
+            try:
+                shown, _ = cropper.crops_of(ClipRecord("a", video, "happy", frames=frames))
+            except DatasetError:
+                found.append(())
+                continue
+            found.append(tuple(str(read_number(crop)) for crop in shown))
+        whole, _ = cropper.crops_of(ClipRecord("a", video, "happy"))
+    assert found == [frames if frames != ("25",) else () for frames in asked]
+    assert [read_number(crop) for crop in whole] == list(range(20))
+    # Again only where a frame is wanted that lies behind: the second 5, 3, 0 and the whole.
+    assert len(opened) == 1 + 4
+
+
+def test_no_clip_is_cut_out_by_what_was_seen_in_another_one(demo_clip: Path) -> None:
+    records = [ClipRecord("a", demo_clip, "happy", frames=(str(k),)) for k in (0, 60, 61, 200)]
+    alone = [crops(record, CropSettings())[0] for record in records]
+    with Cropper(CropSettings()) as cropper:
+        together = [cropper.crops_of(record)[0] for record in records]
+    for one, other in zip(alone, together, strict=True):
+        np.testing.assert_array_equal(one, other)
 
 
 def test_a_clip_beyond_the_end_is_refused(video: Path) -> None:
