@@ -94,6 +94,7 @@ def output_folder(folder: Path, overwrite: bool, own: Iterable[str]) -> Iterator
 
 
 def _partial(folder: Path) -> Path:
+    folder = folder.absolute()  # "." has no name
     return folder.with_name(f".{folder.name}.partial")
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from seqfer.errors import OutputError
-from seqfer.files import check_file, sha256_of, write_whole
+from seqfer.files import check_file, check_output, output_folder, sha256_of, write_whole
 
 
 def test_a_file_appears_only_when_it_is_whole(tmp_path: Path) -> None:
@@ -60,3 +60,13 @@ def test_a_file_that_must_not_or_cannot_be_written(tmp_path: Path, name: str, pr
     (tmp_path / "folder").mkdir()
     with pytest.raises(OutputError, match=problem):
         check_file(tmp_path / name, overwrite=False)
+
+
+def test_the_current_folder_can_be_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    check_output(Path(), overwrite=False)
+    with output_folder(Path(), overwrite=False, own=()) as place:
+        (place / "a.txt").write_text("a")
+    assert [path.name for path in Path().iterdir()] == ["a.txt"]
+    assert [path.name for path in tmp_path.iterdir()] == ["here"]

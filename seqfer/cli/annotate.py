@@ -189,8 +189,14 @@ def _close(outcomes: list[Outcome]) -> None:
                 if timeline
                 else ("", "", "")
             )
-            state = "[green]done" if not outcome.problem else "[yellow]incomplete" if timeline else "[red]failed"
-            table.add_row(Text(printable(outcome.video)), *cells, state)
+            state, colour = (
+                ("done", "green")
+                if not outcome.problem
+                else ("incomplete", "yellow")
+                if timeline
+                else ("failed", "red")
+            )
+            table.add_row(printable(outcome.video), *cells, Text(state, colour))
         out.print(table)
     done = len(outcomes) - len(failures)
     say(f"{done} of {counted(len(outcomes), 'video')} annotated without a problem")

@@ -12,15 +12,16 @@ from rich.console import Console
 if TYPE_CHECKING:
     from rich.table import Table
 
-out = Console(highlight=False, soft_wrap=True)
+# No markup: names of files and labels may hold brackets.
+out = Console(highlight=False, soft_wrap=True, markup=False)
 err = Console(stderr=True, highlight=False, soft_wrap=True)
 if not out.is_terminal:
     out.width = 1000  # a file's lines end nowhere: tables get the room that they need
 
 
 def say(text: str = "") -> None:
-    """A line on stdout, as it is: names may hold what looks like markup, or bytes that are no text."""
-    out.print(text.encode("utf-8", "replace").decode(), markup=False)
+    """A line on stdout, as it is: names may hold bytes that are no text."""
+    out.print(text.encode("utf-8", "replace").decode())
 
 
 def counted(number: int, noun: str) -> str:

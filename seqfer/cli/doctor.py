@@ -14,8 +14,7 @@ def doctor() -> None:
     problems = 0
     for finding in examine():
         problems += finding.remedy is not None
-        mark = "[red]!![/red]" if finding.remedy else "[green]ok[/green]"
-        out.print(mark, end=" ")
+        out.print("!!" if finding.remedy else "ok", style="red" if finding.remedy else "green", end=" ")
         say(f"{finding.subject:24s} {finding.state}")
         if finding.remedy:
             say(f"   {'':24s} {finding.remedy}")

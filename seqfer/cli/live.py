@@ -13,9 +13,11 @@ import typer
 
 from seqfer.cli.console import say
 from seqfer.errors import OptionError, OutputError
+from seqfer.files import check_file
 
 if TYPE_CHECKING:
     from seqfer.live.newest import Newest
+    from seqfer.live.recording import Recording
     from seqfer.live.session import Spread, Timings
     from seqfer.live.types import Captured, LiveFrame, Source
 
@@ -59,14 +61,13 @@ def live(
     """
     if file is not None and camera is not None:
         raise OptionError("give a FILE or --camera, not both")
-    if output is not None and output.is_dir():
-        raise OutputError(output, "is a folder; give the name of a CSV file")
-    if output is not None and output.exists() and not overwrite:
-        raise OutputError(output, "exists already; use --overwrite to replace it")
+    if output is not None:
+        if file is not None and output.resolve() == file.resolve():
+            raise OutputError(output, "is what is to be read; choose another name")
+        check_file(output, overwrite)
     from seqfer.faces.types import create_detector
     from seqfer.live.newest import Newest
     from seqfer.live.reader import READING_THREADS, LiveReader
-    from seqfer.live.recording import recording
     from seqfer.live.session import Timings, watch
     from seqfer.live.sources import CameraSource, FileSource
     from seqfer.live.window import Window, check_display
@@ -84,8 +85,8 @@ def live(
             stack.enter_context(closing(create_detector(detector))),
         )
         window = None if headless else stack.enter_context(closing(Window(source.name, reader.labels.names)))
-        record = stack.enter_context(recording(output, reader.labels.names)) if output is not None else None
-        newest, timings = Newest(source.frames), Timings()
+        record = stack.enter_context(_recorded(output, reader.labels.names)) if output is not None else None
+        newest, timings = Newest(source.frames, window.goes_on if window else _goes_on), Timings()
         lines = _Lines(newest, timings, reader.labels.names) if each_second else None
 
         def keep(frame: LiveFrame) -> None:
@@ -99,12 +100,28 @@ def live(
                 watch(newest, reader, window.show if window else _shown_to_nobody, keep, timings)
         finally:
             _report(source.name, newest, timings, reader.faces, "result" if headless else "display")
-    if record is not None and record.began is not None:
-        began = record.began.isoformat(timespec="milliseconds")
-        say(f"{record.frames} frames -> {output} (time 0 was {began})")
+
+
+@contextmanager
+def _recorded(output: Path, names: Sequence[str]) -> Iterator[Recording]:
+    """A recording; in the end, also after an error, stands what it holds and at what time of day it began."""
+    from seqfer.live.recording import recording
+
+    record: Recording | None = None
+    try:
+        with recording(output, names) as record:
+            yield record
+    finally:
+        if record is not None and record.began is not None and output.is_file():
+            began = record.began.isoformat(timespec="milliseconds")
+            say(f"{record.frames} frames -> {output} (time 0 was {began})")
 
 
 def _shown_to_nobody(frame: LiveFrame) -> bool:
+    return True
+
+
+def _goes_on() -> bool:
     return True
 
 

@@ -63,7 +63,7 @@ def read_split(
         training: the model's record of how it was trained.
         data: the manifest's file.
         split: of `SPLITS`.
-        faces: how crops are made, of `seqfer.datasets.crops.FACES`; as in the model's training if not given.
+        faces: how crops are made, of `seqfer.faces.types.FACES`; as in the model's training if not given.
         cache: folder of the crops; one beside the manifest if not given.
         picture_rate: pictures per second of clips that are made of pictures; as in training if not given.
     """

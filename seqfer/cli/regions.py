@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from seqfer.faces.regions import Region, RegionFinder
 
 TABLE = "regions.csv"
+DRAWINGS = (".regions.png", ".edges.png")  # what their names end with
 COLUMNS = ("image", "face", "region", "x1", "y1", "x2", "y2", "source")
 DIGITS = 1  # after the point: tenths of a pixel
 
@@ -47,11 +48,12 @@ def regions(
     from seqfer.files import check_output
 
     check_output(output, overwrite)
+    earlier = [TABLE, *(file.name for file in output.glob("*") if _is_drawing(file))]
     failed, found = _find(images)
     rows: list[tuple[object, ...]] = []
     faces = empty = done = 0
     with (
-        output_folder(output, overwrite, own=(TABLE,)) as place,
+        output_folder(output, overwrite, own=earlier) as place,
         closing(RegionFinder()) as finder,
         progress("regions", "pictures") as advance,
     ):
@@ -87,13 +89,17 @@ def _find(places: list[Path]) -> tuple[int, list[Path]]:
     found: dict[Path, Path] = {}
     for place in places:
         try:
-            # Drawings of an earlier run are no pictures of the folder that they happen to lie in.
-            for image in find_pictures(place, passed_over=lambda folder: (folder / TABLE).is_file()):
+            for image in find_pictures(place, passed_over=_is_drawing):
                 found.setdefault(image.resolve(), image)
         except SeqferError as error:
             error_line(error)
             failed += 1
     return failed, list(found.values())
+
+
+def _is_drawing(file: Path) -> bool:
+    """Whether a file is an earlier run's drawing, and no picture of the folder that it happens to lie in."""
+    return file.name.endswith(DRAWINGS) and file.with_name(TABLE).is_file()
 
 
 def _names(images: list[Path]) -> list[str]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,7 +14,7 @@ from seqfer.cli.console import error_line, out, plain_table, progress, remark_le
 from seqfer.cli.following import follow
 from seqfer.cli.reading import Cache, Data, Device
 from seqfer.cli.train import Resume, Set
-from seqfer.errors import ModelError
+from seqfer.errors import ModelError, OptionError
 
 if TYPE_CHECKING:
     from seqfer.training.loop import Trainer
@@ -67,7 +69,7 @@ def sweep(
     results = Results(plan, data.name, manifest.leaky)
     for number, cell in enumerate(plan.cells, 1):
         outcome, trained = _run(
-            open_cell(cell, opened, data, output, own), f"{number}/{len(plan.cells)} {cell.name}: "
+            partial(open_cell, cell, opened, data, output, own), f"{number}/{len(plan.cells)} {cell.name}: "
         )
         results.outcomes[cell.name] = outcome
         if trained or number == len(plan.cells):
@@ -79,26 +81,28 @@ def sweep(
         raise typer.Exit(1)
 
 
-def _run(trainer: Trainer, title: str) -> tuple[Outcome, bool]:
+def _run(open_trainer: Callable[[], Trainer], title: str) -> tuple[Outcome, bool]:
     """What becomes of a cell, and whether anything was left to do; a run that fails leaves the others alone."""
     import torch
 
     from seqfer.training.sweep_results import Outcome
 
-    failed, finished = "", trainer.finished
-    if finished:
-        say(f"{title}done already")
-    elif trainer.history:
-        say(f"{title}{len(trainer.history)} of {trainer.config.epochs} epochs are done; going on")
+    failed, finished, trainer = "", False, None
     try:
+        trainer = open_trainer()
+        finished = trainer.finished
+        if finished:
+            say(f"{title}done already")
+        elif trainer.history:
+            say(f"{title}{len(trainer.history)} of {trainer.config.epochs} epochs are done; going on")
         follow(trainer, title)
-    except ModelError as error:
+    except (ModelError, OptionError) as error:
         failed = str(error)
     except torch.cuda.OutOfMemoryError:
-        failed = f"{trainer.run_folder}: the device has too little memory; lower batch_size"
+        failed = f"{title}the device has too little memory; lower batch_size"
     if failed:
         error_line(ModelError(failed))
-    return Outcome(tuple(trainer.history), failed), not finished
+    return Outcome(tuple(trainer.history) if trainer else (), failed), not finished
 
 
 def _say_results(results: Results, data: Path, output: Path, cache: Path | None) -> None:

@@ -17,15 +17,13 @@ from seqfer.datasets.pictures import PictureReader, is_video
 from seqfer.datasets.types import ClipRecord
 from seqfer.errors import DatasetError, OptionError
 from seqfer.faces.extraction import extract_faces, glance_at
-from seqfer.faces.geometry import cut_square
+from seqfer.faces.geometry import cut_square, middle_square
 from seqfer.faces.tracker import lasting_tracks
-from seqfer.faces.types import DETECTORS, Detector, FrameFaces, create_detector
+from seqfer.faces.types import Detector, FrameFaces, check_faces, create_detector
 from seqfer.preprocess import GREYS, Preprocess
 from seqfer.video.opening import open_video
 from seqfer.video.stills import DEFAULT_RATE
 from seqfer.video.types import Frame, FrameStream
-
-FACES = (*DETECTORS, "none")
 
 
 @dataclass(frozen=True)
@@ -43,8 +41,7 @@ class CropSettings:
     picture_rate: float = float(DEFAULT_RATE)
 
     def __post_init__(self) -> None:
-        if self.faces not in FACES:
-            raise OptionError(f"unknown faces {self.faces!r}; known: {', '.join(FACES)}")
+        check_faces(self.faces)
         if not 0 < self.picture_rate < 10_000:
             raise OptionError(f"picture_rate must lie in (0, 10000), not {self.picture_rate}")
 
@@ -169,7 +166,8 @@ def _whole(frame: Frame, preprocess: Preprocess) -> NDArray[np.uint8]:
     height, width, _ = frame.image.shape
     if (height, width) == (preprocess.size, preprocess.size):
         return frame.image
-    return cut_square(frame.image, (width / 2, height / 2), min(height, width), preprocess.size)
+    square = middle_square(width, height)
+    return cut_square(frame.image, square.centre, square.side, preprocess.size)
 
 
 def _channels(crop: NDArray[np.uint8], preprocess: Preprocess) -> NDArray[np.uint8]:

@@ -31,7 +31,7 @@ def open_clips(
     Args:
         data: the manifest's file.
         preprocess: size, channels and framing of the crops.
-        faces: how faces are found, of `seqfer.datasets.crops.FACES`.
+        faces: how faces are found, of `seqfer.faces.types.FACES`.
         cache: folder of the crops; one beside the manifest if not given.
         picture_rate: pictures per second of clips that are made of pictures.
         progress: called with the number of clips prepared so far, and of all.

@@ -60,7 +60,7 @@ class PackedClips:
         left_out: clips that could not be prepared, with the reason.
         source: digest of the manifest's clips, the files and the settings that the cache was made from.
         frames_sha256: of the file of frames: what a model was trained on, whatever the files were called.
-        faces: how faces were found, of `seqfer.datasets.crops.FACES`.
+        faces: how faces were found, of `seqfer.faces.types.FACES`.
         picture_rate: pictures per second of clips that are made of pictures.
     """
 

@@ -148,7 +148,7 @@ def to_markdown(evaluation: Evaluation) -> str:
     absent = [name for name, support in zip(labels, figures.support, strict=True) if support == 0]
     lines = [f"# {origin['model']['name']} on {origin['data']}, split {origin['split']}", ""]
     if evaluation.leaky:
-        lines += [f"> **These figures are too good**: the splits leak ({evaluation.leaky}).", ""]
+        lines += [f"> **These figures are too good**: {evaluation.leaky}.", ""]
     lines += [WHAT_IT_SAYS, "", f"{figures.count} clips, {len(evaluation.subjects) or 'no known'} subjects.", ""]
     lines += markdown_table(
         ["figure", "value", "95 % interval"],

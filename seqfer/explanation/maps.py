@@ -151,10 +151,15 @@ class Explainer:
         return gradients.amax(1)
 
     def _gradcam(self, images: Tensor, targets: Tensor) -> Tensor:
-        """Selvaraju et al., ICCV 2017; where several networks add up to one reading, so do their maps."""
+        """Selvaraju et al., ICCV 2017; where several networks add up to one reading, so do their maps.
+
+        Grad-CAM weighs a map by the mean gradient over its cells. Taken times their number, finer maps, whose
+        cells each do less, count as much as coarser ones.
+        """
         total = torch.zeros_like(images[:, :1])
         for layer in self._layers:
             weighed: Tensor = LayerGradCam(self._logits, layer).attribute(images, targets)
+            weighed = weighed * weighed.shape[2:].numel()
             total += interpolate(weighed, images.shape[2:], mode="bilinear", align_corners=False)
         return total.relu()[:, 0]
 

@@ -8,18 +8,17 @@ from pathlib import Path
 
 import numpy as np
 
-from seqfer.errors import OptionError, VideoError
+from seqfer.errors import VideoError
 from seqfer.faces.alignment import square_of
 from seqfer.faces.extraction import extract_faces, glance_at
-from seqfer.faces.geometry import Square, cut_square
+from seqfer.faces.geometry import Square, cut_square, middle_square
 from seqfer.faces.tracker import lasting_tracks
-from seqfer.faces.types import DETECTORS, Box, create_detector
+from seqfer.faces.types import Box, check_faces, create_detector
 from seqfer.prefetch import Prefetch
 from seqfer.preprocess import Preprocess
 from seqfer.video.opening import open_video
 from seqfer.video.types import FrameStream, Image
 
-FACES = (*DETECTORS, "none")
 FRAMES_AHEAD = 8  # decoded frames that wait for each of the next two stages
 
 Progress = Callable[[int, int | None], None]
@@ -66,8 +65,7 @@ def find_places(
         OptionError: an argument cannot be used.
         VideoError: the path cannot be read, or no face is found.
     """
-    if faces not in FACES:
-        raise OptionError(f"unknown faces {faces!r}; known: {', '.join(FACES)}")
+    check_faces(faces)
     with open_video(path, every, picture_rate) as stream:
         count = stream.info.frame_count
         total = None if count is None else -(-count // every)
@@ -82,10 +80,9 @@ def find_places(
 
 def _whole_frames(stream: FrameStream, progress: Callable[[int], None]) -> dict[int, list[Place]]:
     """The middle square of every frame."""
-    width, height = stream.info.width, stream.info.height
-    side = min(width, height)
-    x, y = (width - side) / 2, (height - side) / 2
-    whole = Place(1, (x, y, x + side, y + side), Square((width / 2, height / 2), side))
+    square = middle_square(stream.info.width, stream.info.height)
+    (x, y), half = square.centre, square.side / 2
+    whole = Place(1, (x - half, y - half, x + half, y + half), square)
     places = {}
     for done, frame in enumerate(stream, start=1):
         places[frame.index] = [whole]

@@ -50,6 +50,11 @@ class Square:
         return np.array([[cos, sin, middle - cos * x - sin * y], [-sin, cos, middle + sin * x - cos * y]])
 
 
+def middle_square(width: int, height: int) -> Square:
+    """What counts of a picture that shows a face alone: its largest square, in the middle."""
+    return Square((width / 2, height / 2), min(width, height))
+
+
 def cut_square(image: Image, centre: tuple[float, float], side: float, size: int, angle_rad: float = 0.0) -> Image:
     """A square piece of an image, turned and scaled; what lies outside the image repeats its border.
 

@@ -105,12 +105,19 @@ class Detector(Protocol):
 
 
 DETECTORS = ("mediapipe", "haar")
+FACES = (*DETECTORS, "none")  # how faces are found; none for pictures that show a face alone, taken whole
 
 
 def check_detector(name: str) -> None:
     """Raise OptionError unless there is a detector of that name."""
     if name not in DETECTORS:
         raise OptionError(f"unknown detector {name!r}; known: {', '.join(DETECTORS)}")
+
+
+def check_faces(name: str) -> None:
+    """Raise OptionError unless faces can be found in that way."""
+    if name not in FACES:
+        raise OptionError(f"unknown faces {name!r}; known: {', '.join(FACES)}")
 
 
 def create_detector(name: str) -> Detector:

@@ -23,11 +23,13 @@ class Newest(Generic[T]):
         dropped: those of them that newer ones replaced, or that were left when the block was.
     """
 
-    def __init__(self, source: Callable[[Wait], Iterator[T]]) -> None:
+    def __init__(self, source: Callable[[Wait], Iterator[T]], goes_on: Callable[[], bool] = lambda: True) -> None:
         """
         Args:
             source: makes the iterator; it is given what to pause with, which ends at once when all is to end.
+            goes_on: asked every moment while no item comes, in the thread that waits for one, whether to wait on.
         """
+        self._goes_on = goes_on
         self.delivered = self.dropped = 0
         self._source = source
         self._item: T | None = None
@@ -58,7 +60,8 @@ class Newest(Generic[T]):
     def _take(self) -> T | None:
         with self._changed:
             while self._item is None and not self._ended and not self._stop_wanted:
-                self._changed.wait(CHECK_S)
+                if not self._changed.wait(CHECK_S) and not self._goes_on():
+                    self.stop()
             if self._stop_wanted:
                 return None
             item, self._item = self._item, None

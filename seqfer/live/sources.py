@@ -19,8 +19,8 @@ from seqfer.video.types import Frame
 class FileSource:
     """A video file whose frames become available at their presentation times, as a camera's do.
 
-    A frame arrives when it is due. One that could not be decoded by then arrives late, and those after it follow
-    as fast as they decode until the file's pace is met again.
+    A frame counts as captured when it is due, as a camera's would be. One that could not be decoded by then comes
+    late, which adds to its delay, and those after it follow as fast as they decode until the pace is met again.
     """
 
     def __init__(self, path: Path, clock: Clock = perf_counter) -> None:
@@ -42,7 +42,7 @@ class FileSource:
             due_s = start_s + frame.time_s
             if due_s > decoded_s and wait(due_s - decoded_s):
                 return
-            yield Captured(frame, max(due_s, decoded_s))
+            yield Captured(frame, due_s)
 
     def close(self) -> None:
         self._stream.__exit__(None, None, None)

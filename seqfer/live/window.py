@@ -52,6 +52,10 @@ class Window:
             cv2.resizeWindow(self._title, image.shape[1], image.shape[0])
             self._sized = True
         cv2.imshow(self._title, cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
+        return self.goes_on()
+
+    def goes_on(self) -> bool:
+        """Take note of keys and buttons; tells whether to go on."""
         ended = cv2.pollKey() & 0xFF in END_KEYS
         # A window that was closed by its button is no longer visible.
         return not ended and cv2.getWindowProperty(self._title, cv2.WND_PROP_VISIBLE) >= 1

@@ -83,7 +83,7 @@ def read_sweep(source: str, changes: Sequence[str] = (), grid: Sequence[str] = (
     path, document = read_document(source, {**known_configs(), **known_sweeps()})
     fixed: list[Change] = []
     axes: dict[str, list[Any]] = {}
-    if "grid" in document:
+    if "grid" in document or "config" in document:
         fixed, axes = _parts(document, path)
         ours = known_configs()
         config = str(document.get("config"))
@@ -112,7 +112,7 @@ def _parts(document: dict[str, Any], path: Path) -> tuple[list[Change], dict[str
     unknown = [str(name) for name in document if name not in PARTS]
     if unknown:
         raise OptionError(f"{path}: a sweep has no {unknown[0]!r}, but {', '.join(PARTS)}")
-    changes, grid = document.get("set") or {}, document["grid"] or {}
+    changes, grid = document.get("set") or {}, document.get("grid") or {}
     if not isinstance(document.get("config"), str):
         raise OptionError(f"{path}: config must name the settings that the sweep varies")
     for part, found in (("set", changes), ("grid", grid)):
@@ -220,5 +220,6 @@ def _safe(text: str) -> str:
 def _refuse_doubles(cells: Sequence[Cell]) -> None:
     for position, cell in enumerate(cells):
         for other in cells[:position]:
-            if cell.config == other.config:
+            # Equal names too: the text '8' and the number are not one setting, but would be one folder.
+            if cell.config == other.config or cell.name == other.name:
                 raise OptionError(f"the grid holds the same cell twice: {other.name} and {cell.name}")

@@ -11,6 +11,7 @@ import torch
 from seqfer.datasets.packed import PackedClips
 from seqfer.datasets.types import ClipRecord, Manifest
 from seqfer.errors import OptionError, SeqferError
+from seqfer.files import check_output
 from seqfer.preprocess import Preprocess
 from seqfer.training.config import TrainConfig
 from seqfer.training.loop import Trainer
@@ -28,6 +29,7 @@ def check_sweep(
     """Raise SeqferError if a cell cannot be trained on a manifest's clips, or the folder cannot hold the sweep."""
     # A folder may hold cells of an earlier grid beside those of this one.
     check_contents(folder, resume, "a sweep", lambda name: name in OWN_FILES or "=" in name)
+    check_output(folder, overwrite=True)
     if cache and len({_crops(cell.config) for cell in sweep.cells}) > 1:
         raise OptionError(
             "--cache names one folder, but the grid's cells read crops of several kinds; leave it out, and each "

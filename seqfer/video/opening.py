@@ -80,12 +80,12 @@ def find_videos(path: str | Path, passed_over: Callable[[Path], bool] = lambda f
     return found
 
 
-def find_pictures(path: str | Path, passed_over: Callable[[Path], bool] = lambda folder: False) -> list[Path]:
+def find_pictures(path: str | Path, passed_over: Callable[[Path], bool] = lambda picture: False) -> list[Path]:
     """The still images that a user names by one path: that file, or every picture in a folder, numbered or not.
 
     Args:
         path: a file or a folder; subfolders count, but hidden ones.
-        passed_over: says of a folder whether what lies in it does not count.
+        passed_over: says of a picture in a folder whether it does not count.
 
     Raises:
         VideoError: the path does not exist or cannot be read, is a video, or a folder holds no picture.
@@ -109,8 +109,9 @@ def _stills(root: Path, passed_over: Callable[[Path], bool]) -> list[Path]:
     for folder, children in _folders(root):
         if children is None:
             found.append(folder)
-        elif not passed_over(folder):
-            found += [child for child in children if child.is_file() and child.suffix.lower() in IMAGE_SUFFIXES]
+            continue
+        stills = [child for child in children if child.is_file() and child.suffix.lower() in IMAGE_SUFFIXES]
+        found += [still for still in stills if not passed_over(still)]
     return found
 
 

@@ -33,3 +33,13 @@ def test_on_a_terminal_the_bar_shows_frames_and_speed(monkeypatch: pytest.Monkey
     with console.progress("unknown.mp4") as advance:
         advance(7, None)
     assert "7 frames" in screen.getvalue()
+
+
+def test_what_looks_like_markup_stays_text(capsys: pytest.CaptureFixture[str]) -> None:
+    table = console.plain_table("[red]", "other")
+    table.add_row("[happy, sad]", "[/x]")
+    console.out.print(table)
+    console.say("[bold]folder[/bold]")
+    printed = capsys.readouterr().out
+    for text in ("[red]", "[happy, sad]", "[/x]", "[bold]folder[/bold]"):
+        assert text in printed

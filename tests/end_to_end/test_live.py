@@ -108,9 +108,13 @@ def test_a_signal_ends_it_in_good_order(demo_clip: Path, tmp_path: Path, number:
         (["clip.mp4", "--headless", "--detector", "yolo"], "unknown detector 'yolo'; known: mediapipe, haar"),
         (["clip.mp4", "--headless", "--model", "big"], "unknown model 'big'"),
         (["clip.mp4", "--headless", "--device", "tpu"], "unknown device 'tpu'"),
-        (["clip.mp4", "--headless", "-o", "."], "is a folder; give the name of a CSV file"),
+        (["clip.mp4", "--headless", "-o", "."], "is a folder; name a file in it"),
         (["clip.mp4", "--headless", "-o", "text.mp4"], "text.mp4: exists already; use --overwrite"),
-        (["clip.mp4", "--headless", "-o", "no/where.csv"], "cannot be written (No such file or directory)"),
+        (["clip.mp4", "--headless", "-o", "text.mp4/out.csv"], "cannot be written (File exists)"),
+        (
+            ["clip.mp4", "--headless", "-o", "clip.mp4", "--overwrite"],
+            "is what is to be read; choose another name",
+        ),
     ],
 )
 def test_bad_input_is_one_line(

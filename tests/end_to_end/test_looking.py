@@ -76,6 +76,21 @@ class TestRegions:
         names = {file.name for file in (tmp_path / "out").iterdir()}
         assert names == {"regions.csv", "a-x.regions.png", "b-x.regions.png", "a-x_.regions.png"}
 
+    def test_a_folder_that_got_its_own_results_is_still_one_of_pictures(
+        self, tmp_path: Path, run_here: Callable[..., Finished]
+    ) -> None:
+        face_picture(tmp_path / "pictures" / "a.png")
+        face_picture(tmp_path / "pictures" / "b.png")
+        command = ("regions", "pictures", "-o", "pictures", "--overwrite")
+        assert run_here(*command, "--edges", cwd=tmp_path).returncode == 0
+        done = run_here("regions", "pictures", "-o", "out", cwd=tmp_path)
+        assert (done.returncode, done.stdout) == (0, "2 pictures, 2 faces -> out\n")
+        # Written anew without them, old drawings do not stay beside the new table.
+        (tmp_path / "pictures" / "b.png").unlink()
+        assert run_here(*command, cwd=tmp_path).returncode == 0
+        names = {file.name for file in (tmp_path / "pictures").iterdir()}
+        assert names == {"a.png", "a.regions.png", "regions.csv"}
+
     def test_one_bad_picture_does_not_stop_the_others(
         self, tmp_path: Path, run_here: Callable[..., Finished]
     ) -> None:

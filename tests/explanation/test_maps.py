@@ -89,6 +89,8 @@ def test_gradcam_as_computed_by_hand(encoder: str) -> None:
         ("resnet18", 48, 1),
         ("resnet50", 64, 3),
         ("mobilenet_v2", 64, 3),
+        ("fernet", 48, 1),
+        ("resnet50_flat", 112, 1),
     ],
 )
 @pytest.mark.parametrize("colours", [1, 3])
@@ -166,6 +168,51 @@ def test_the_maps_of_an_ensembles_members_add_up(monkeypatch: pytest.MonkeyPatch
     own = Explainer(alone, CPU, ["gradcam"], "sad").explain(crops).maps["gradcam"]
     np.testing.assert_allclose(first, own, atol=1e-4)
     assert np.abs(both["gradcam"] - own).max() > 0.05
+
+
+def test_members_with_finer_maps_count_as_much(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two members that see the same, one in maps of 3 x 3 cells, the other in the same maps taken four by four."""
+
+    class Finer(nn.Module):
+        def __init__(self, maps: nn.Module, factor: int) -> None:
+            super().__init__()
+            self.embedding_dim = 16
+            self.maps, self.factor = maps, factor
+            self.last = nn.Conv2d(16, 16, 1, bias=False)
+            nn.init.eye_(self.last.weight[:, :, 0, 0])
+
+        def stages(self) -> list[nn.Module]:
+            return [self.last]
+
+        def forward(self, images: Tensor) -> Tensor:
+            fine = nn.functional.interpolate(self.maps(images), scale_factor=self.factor, mode="nearest")
+            return self.last(fine).mean((2, 3))
+
+    class Pair(nn.Module):
+        def __init__(self, channels: int = 1) -> None:
+            super().__init__()
+            maps: Any = build_encoder("compact", channels, SMALL["compact"])
+            self.embedding_dim = 32
+            self.members = nn.ModuleList([Finer(maps.layers, 1), Finer(maps.layers, 4)])
+
+        def stages(self) -> list[nn.Module]:
+            return list(self.members)
+
+        def forward(self, images: Tensor) -> Tensor:
+            return torch.cat([member(images) for member in self.members], 1)
+
+    monkeypatch.setitem(ENCODERS, "pair", Pair)
+    model, crops = model_of("pair", head="mean"), crops_of(3)
+    images = model.architecture.preprocess(torch.from_numpy(crops))
+    weights = head_of(model).weight[:, :16].detach().clone()
+    totals: list[Tensor] = []
+    for mine, other in ((weights, 0 * weights), (0 * weights, weights)):
+        with torch.no_grad():
+            head_of(model).weight.copy_(torch.cat([mine, other], 1))
+        explainer = Explainer(model, CPU, ["gradcam"])
+        totals.append(explainer._gradcam(images, torch.full((3,), FER7.index("sad"))).detach().sum((1, 2)))
+    assert totals[0].min() > 0
+    np.testing.assert_allclose(totals[0], totals[1], rtol=1e-3)
 
 
 def test_where_nothing_speaks_for_an_expression_the_map_is_empty() -> None:

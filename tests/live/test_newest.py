@@ -101,3 +101,23 @@ def test_what_comes_after_a_stop_is_not_given() -> None:
     with Newest(lambda wait: iter(range(3))) as newest:
         newest.stop()
         assert list(newest) == []
+
+
+def test_while_no_item_comes_it_asks_whether_to_wait_on() -> None:
+    leave = threading.Event()
+    asked: list[int] = []
+
+    def source(wait: Wait) -> Iterator[int]:
+        yield 1
+        leave.wait(20)
+
+    def goes_on() -> bool:
+        asked.append(len(asked))
+        return len(asked) < 3
+
+    began = time.perf_counter()
+    with Newest(source, goes_on) as newest:
+        assert list(newest) == [1]
+        leave.set()
+    assert asked == [0, 1, 2]
+    assert time.perf_counter() - began < 5

@@ -45,12 +45,14 @@ def test_frames_of_a_file_arrive_at_its_own_pace(tmp_path: Path) -> None:
     assert moments == pytest.approx(UNEVEN, abs=1e-5)
 
 
-def test_what_decodes_late_arrives_late_and_the_rest_catches_up(tmp_path: Path) -> None:
+def test_what_decodes_late_comes_late_and_counts_from_when_it_was_due(tmp_path: Path) -> None:
     path = write_clip(tmp_path / "clip.mp4", [k / 10 for k in range(5)])
     # The second frame takes 0.25 s to decode, so that it and the third are overdue.
     clock = Clock([0.0, 0.25, 0.0, 0.0, 0.0])
     with closing(FileSource(path, clock)) as source:
-        arrived = [captured.captured_s - 100 for captured in source.frames(clock.wait)]
+        found = [(captured.captured_s - 100, clock.now_s - 100) for captured in source.frames(clock.wait)]
+    due, arrived = zip(*found, strict=True)
+    assert due == pytest.approx([0.0, 0.1, 0.2, 0.3, 0.4], abs=1e-5)
     assert arrived == pytest.approx([0.0, 0.25, 0.25, 0.3, 0.4], abs=1e-5)
 
 

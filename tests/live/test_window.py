@@ -44,6 +44,7 @@ def test_a_window_shows_frames_until_it_is_ended(
     assert "clip.mp4: a classifier's reading, not feelings" in screen.titles[0]
     screen.key, screen.visible = key, visible
     assert window.show(LiveFrame(Frame(0, 0.0, RED), 0.0, ())) is goes_on
+    assert window.goes_on() is goes_on
     assert screen.shown[0][100, 100].tolist() == [0, 0, 200]  # OpenCV's windows take blue first
     window.close()
     assert screen.titles == []

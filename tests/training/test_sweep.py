@@ -10,6 +10,7 @@ import yaml
 
 from seqfer.errors import OptionError
 from seqfer.training.config_file import known_configs, read_config
+from seqfer.training.schedule import rate_factor
 from seqfer.training.sweep import LONGEST_NAME, Sweep, as_text, known_sweeps, read_sweep
 
 ROOT = Path(__file__).parents[2]
@@ -134,6 +135,17 @@ def test_the_shipped_sweeps_can_be_run(name: str) -> None:
     for cell in sweep.cells:  # what compares cells must not be learnt from
         assert not cell.config.data.with_validation
         assert cell.config.select != "last"
+
+
+def test_every_schedule_of_the_shipped_comparison_ends_where_it_should() -> None:
+    """One that is stopped in the middle of a cycle is not compared but handicapped."""
+    ends = {}
+    for cell in read_sweep("papers/p2-optimizers.sweep").cells:
+        schedule, epochs = cell.config.schedule, cell.config.epochs
+        ends[schedule.name] = rate_factor(schedule, epochs - 0.01, epochs)
+    assert ends["constant"] == 1
+    assert ends["step"] == pytest.approx(0.01), "two reductions"
+    assert all(ends[name] < 0.001 for name in ("cosine", "cosine_restarts", "one_cycle"))
 
 
 def test_the_papers_tables_are_the_shipped_grids() -> None:
@@ -267,3 +279,16 @@ def test_names_that_are_not_known_list_settings_and_sweeps(settings: Path) -> No
 )
 def test_values_are_shown_as_yaml_has_them(value: object, text: str) -> None:
     assert as_text(value) == text
+
+
+def test_a_sweeps_file_without_a_grid_takes_that_of_the_command(settings: Path) -> None:
+    path = settings.with_name("mine.sweep.yaml")
+    path.write_text("config: c.yaml\nset: {epochs: 4}\n")
+    assert [cell.config.seed for cell in of(path, "seed=1,2").cells] == [1, 2]
+    with pytest.raises(OptionError, match="there is nothing to vary"):
+        of(path)
+
+
+def test_two_cells_cannot_share_a_folder(settings: Path) -> None:
+    with pytest.raises(OptionError, match="the grid holds the same cell twice"):
+        of(settings, "model.encoder_settings.stem_width=8,'8'")

@@ -112,7 +112,7 @@ def test_pictures_are_found_whatever_else_lies_there(tmp_path: Path) -> None:
     for name in names:
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).touch()
-    found = find_pictures(tmp_path, passed_over=lambda folder: folder.name == "out")
+    found = find_pictures(tmp_path, passed_over=lambda picture: picture.name == "drawn.png")
     assert [str(path.relative_to(tmp_path)) for path in found] == ["a.JPG", "b/frame_0001.png", "b/frame_0002.png"]
     assert find_pictures(tmp_path / "notes.txt") == [tmp_path / "notes.txt"]
 
