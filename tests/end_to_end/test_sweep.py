@@ -111,6 +111,16 @@ def test_a_run_that_fails_leaves_the_others_alone(
     assert "1/2 optimizer.rate=0.01: done already" in done.stdout
     assert [row["optimizer.rate"] for row in rows_of(tmp_path / "out")] == ["0.01", "0.02"]
 
+    # A cell that cannot be gone on with does not keep a later one from being trained.
+    (tmp_path / "out" / "optimizer.rate=0.01" / "state.pt").write_bytes(b"cut off")
+    done = run_here(*command, "--grid", "optimizer.rate=0.01,0.04", "--resume", cwd=stills)
+    assert done.returncode == 1
+    assert len(done.stderr.splitlines()) == 1
+    assert "state.pt" in done.stderr
+    damaged, other = rows_of(tmp_path / "out")
+    assert "state.pt" in damaged["failed"]
+    assert 0 <= float(other["accuracy"]) <= 1
+
 
 def test_a_sweep_from_a_file_on_leaky_splits_says_so(
     stills: Path, tmp_path: Path, run_here: Callable[..., Finished]
