@@ -103,6 +103,9 @@ def parse_settings(kind: type[T], document: dict[str, Any], source: str, describ
         OptionError: a key is unknown, or a value has the wrong type or range.
     """
     known = dict(_keys(kind))
+    document = {
+        name: {} if value is None and is_dataclass(known.get(name)) else value for name, value in document.items()
+    }
     for key, value, name in _entries(document, known):
         if "." in name and key in known:
             raise OptionError(f"{source}: {key!r} is a name for --set; in a file each section stands by itself")
@@ -152,7 +155,9 @@ def set_value(document: dict[str, Any], key: str, value: Any) -> None:
     """
     *sections, name = key.split(".")
     for section in sections:
-        document = document.setdefault(section, {})
+        if document.get(section) is None:  # also a section with nothing below its name
+            document[section] = {}
+        document = document[section]
         if not isinstance(document, dict):
             raise OptionError(f"cannot set {key}: {section!r} is not a section")
     document[name] = value

@@ -64,3 +64,8 @@ def test_an_error_speaks_of_the_kind_that_was_asked_for(
     with pytest.raises(OptionError) as error:
         read(tmp_path, text, change)
     assert str(error.value) == message.replace("{file}", str(tmp_path / "cake.yaml"))
+
+
+def test_a_section_with_nothing_below_its_name_is_left_at_its_defaults(tmp_path: Path) -> None:
+    assert read(tmp_path, "oven:\n") == Recipe()
+    assert read(tmp_path, "oven:\n", "oven.degrees=200") == Recipe(Oven(200.0))

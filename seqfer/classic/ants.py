@@ -9,8 +9,8 @@ all pheromone evaporates and the best subset so far gets as much, which keeps it
 framework: Blum & Dorigo, IEEE Transactions on Systems, Man and Cybernetics B 2004).
 
 - Desirability: the impurity that a feature takes away in a forest (`desirability`). A forest also sees what lies
-  in a feature's spread, or in several features together, where an F-score sees means. Features that are worth no
-  more than shuffled ones are left alone (Kursa & Rudnicki, Journal of Statistical Software 2010).
+  in a feature's spread, or in several features together, where an F-score sees means. Features that are worth
+  less than most shuffled ones are left alone (after Kursa & Rudnicki, Journal of Statistical Software 2010).
 - Fitness: how often a sample's nearest neighbours show the sample's own expression (`Judge`). A useless feature
   lowers it, which a forest's accuracy hardly shows; so it needs no penalty for size.
 - Size: an ant takes one feature after the other until none is left, and looks back at the way: it keeps the
@@ -30,7 +30,7 @@ from seqfer.classic.config import SelectionConfig
 from seqfer.errors import ModelError
 from seqfer.machine import usable_cores
 
-CHANCE = 0.95  # a feature must be worth more than this share of the shuffled ones
+CHANCE = 0.95  # a feature must be worth more than this share of the shuffled ones; of useless ones 5 % are, too
 MOST_TRIED = 512  # features at a split of the forest: enough to find the good ones, few enough to be quick
 GROWTH = 1.125  # of a subset between two looks at its fitness
 FIRST_PHEROMONE, LEAST_PHEROMONE = 0.5, 1e-6
@@ -60,7 +60,7 @@ class Selection:
     Attributes:
         features: (M,) int64 positions, ascending.
         fitness: of this subset, in [0, 1].
-        candidates: features that were worth more than shuffled ones.
+        candidates: features that were worth more than 19 of 20 shuffled ones.
         rows: samples by which all this was judged.
         history: of the search.
     """
@@ -93,7 +93,7 @@ def select_features(
         report: called after each iteration.
 
     Raises:
-        ModelError: no feature is worth more than a shuffled one.
+        ModelError: no feature is worth more than shuffled ones.
     """
     rng = np.random.default_rng(seed)
     rows = even_rows(truth, config.rows, rng)

@@ -70,7 +70,7 @@ def fit_forest(
         tell: called with a line about each stage when it is done.
 
     Returns:
-        The model; the same of the same, bit for bit.
+        The model; of the same features the same, bit for bit.
 
     Raises:
         OptionError: a class has too few clips for SMOTE.
@@ -95,8 +95,8 @@ def fit_forest(
         selected = selection.features
         features = features[:, selected]
         done(
-            f"selected {len(selected)} of {dimensions} features ({selection.candidates} are worth more than "
-            f"chance), leave-one-out fitness {selection.fitness:.3f} on {selection.rows} clips"
+            f"selected {len(selected)} of {dimensions} features ({selection.candidates} are worth more "
+            f"than 95 % of shuffled ones), leave-one-out fitness {selection.fitness:.3f} on {selection.rows} clips"
         )
     forest = grow_forest(features, truth, config.forest.trees, config.seed)
     done(f"forest: {config.forest.trees} trees, {len(forest.feature)} nodes")

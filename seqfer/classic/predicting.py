@@ -45,8 +45,10 @@ def predict(
     truth = np.array([model.labels.index(clip.label) for clip in clips], np.int64)
     features = read_features(model.encoder, packed, clips, device, progress)
     if resample:
-        config = model.training["config"]
-        features, truth = oversampled(features, truth, model.labels, config["smote"]["neighbours"], config["seed"])
+        config, remedy = model.training["config"], "leave out --resample-test, or take a larger split"
+        features, truth = oversampled(
+            features, truth, model.labels, config["smote"]["neighbours"], config["seed"], remedy
+        )
     probabilities = model.forest.probabilities(features[:, model.selected])
     synthetic = range(1, len(truth) - len(clips) + 1)
     return Predictions(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -24,7 +25,7 @@ def audit(
         Path | None,
         typer.Option(
             metavar="CLEAN.csv",
-            help="Write the manifest without those of its training clips that are copies.",
+            help="Write the manifest without training and validation clips that repeat one held out longer.",
             show_default=False,
         ),
     ] = None,
@@ -50,8 +51,12 @@ def audit(
     if write is not None:
         result = cleaned(clips, found)
         write_manifest(result, write)
-        dropped = len(clips.records) - len(result.records)
-        say(f"{dropped} training clips dropped, {len(result.records)} clips kept -> {write}")
+        kept = Counter(record.split for record in result.records)
+        lost = Counter(record.split for record in clips.records) - kept
+        say(
+            f"{lost['train']} training and {lost['validation']} validation clips dropped, "
+            f"{len(result.records)} clips kept -> {write}"
+        )
 
 
 def _say(found: Audit, leaky: str) -> None:

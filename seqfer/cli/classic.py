@@ -9,9 +9,8 @@ import typer
 
 from seqfer.cli.console import progress, remark_left_out, say
 from seqfer.cli.measuring import say_figures
-from seqfer.cli.reading import SPLITS, Cache, Data, Device
+from seqfer.cli.reading import Cache, Data, Device, open_split
 from seqfer.cli.train import Config
-from seqfer.errors import OptionError
 
 app = typer.Typer(
     name="classic",
@@ -48,8 +47,9 @@ def fit(
     from seqfer.classic.model import OWN_FILES, save_forest
     from seqfer.datasets.manifest import read_manifest
     from seqfer.datasets.opening import open_clips
-    from seqfer.files import check_output, output_folder, sha256_of
+    from seqfer.files import check_output, output_folder
     from seqfer.models.inference import choose_device
+    from seqfer.training.run import describe
 
     check_output(output, overwrite)
     settings, own = read_config(config, set_ or ()), choose_device(device)
@@ -67,13 +67,7 @@ def fit(
     with progress("reading", "frames") as advance:
         features = read_features(encoder, packed, clips, own, advance)
     say(f"features: {len(features)} clips x {features.shape[1]} numbers of {encoder.name} ({encoder.origin[:12]})")
-    record = {
-        "manifest": data.name,
-        "manifest_sha256": sha256_of(data),
-        "frames_sha256": packed.frames_sha256,
-        "leaky": manifest.leaky,
-        "left_out": len(packed.left_out),
-    }
+    record = {**describe(data, manifest, packed), "frames_sha256": packed.frames_sha256}
     truth = np.array([labels.index(clip.label) for clip in clips])
     model = fit_forest(settings, labels, encoder, features, truth, record, say)
     with output_folder(output, overwrite, OWN_FILES) as folder:
@@ -106,23 +100,15 @@ def evaluate(
     from seqfer import __version__
     from seqfer.classic.model import load_forest
     from seqfer.classic.predicting import predict
-    from seqfer.datasets.opening import open_clips
     from seqfer.evaluation.report import OWN_FILES, write_evaluation
     from seqfer.evaluation.report import evaluate as derive
     from seqfer.files import check_output, output_folder, sha256_of
     from seqfer.models.inference import choose_device
 
     check_output(output, overwrite)
-    if split not in SPLITS:
-        raise OptionError(f"unknown split {split!r}; known: {', '.join(SPLITS)}")
     forest, sha256 = load_forest(model)
-    crops = forest.training["config"]["data"]
-    with progress("preparing", "clips") as advance:
-        packed, manifest = open_clips(
-            data, forest.encoder.preprocess, crops["faces"], cache, crops["picture_rate"], advance
-        )
-    remark_left_out(packed.left_out)
-    chosen = [clip for clip in packed.clips if split in (clip.split, "all")]
+    crops, preprocess = forest.training["config"]["data"], forest.encoder.preprocess
+    chosen, packed, manifest = open_split(preprocess, data, split, crops["faces"], cache, crops["picture_rate"])
     with progress("reading", "frames") as advance:
         predictions = predict(forest, packed, chosen, choose_device(device), resample_test, advance)
     synthetic = len(predictions) - len(chosen)

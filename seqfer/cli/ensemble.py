@@ -19,7 +19,7 @@ def ensemble(
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the new model.")],
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an earlier model.")] = False,
 ) -> None:
-    """Put frame models together: each reads a face alone, their probabilities are averaged (as HERO does).
+    """Put frame models together: each reads a face alone, their probabilities are averaged.
 
     Members must read the same crops and labels, and have no temporal head. The result is a model as any other.
     """

@@ -35,6 +35,9 @@ def manifest(
             show_default=False,
         ),
     ] = None,
+    images: Annotated[
+        bool, typer.Option("--images", help="Take each picture, or frame of a video, as a clip of its own.")
+    ] = False,
     seed: Annotated[int, typer.Option(help="Of the splits.")] = 0,
     subject: Annotated[
         str | None,
@@ -68,7 +71,7 @@ def manifest(
     _say_left_out(found)
     if plan is None and all(record.split for record in found.records):
         plan = SplitPlan("official")
-    result = split_records(found.records, plan, seed) if plan else without_split(found.records)
+    result = split_records(found.records, plan, seed, images) if plan else without_split(found.records, images)
     write_manifest(result, output)
     _say_tally(tally(result, seconds))
     say(f"{len(result.records)} clips -> {output}")

@@ -14,7 +14,7 @@ from seqfer.errors import SeqferError
 
 if TYPE_CHECKING:
     from seqfer.papers.results import Row
-    from seqfer.papers.types import Step
+    from seqfer.papers.types import Protocol, Step
 
 app = typer.Typer(
     name="papers",
@@ -65,46 +65,68 @@ def run(
 
     Every command is shown as it begins. A run that was stopped goes on where it was when it is run again.
     """
+    from seqfer.files import check_output
     from seqfer.papers.catalogue import paper_of
+    from seqfer.papers.record import Record
     from seqfer.papers.results import is_measured, rows_of, write_rows
 
-    paper = paper_of(name)
+    paper, changes = paper_of(name), tuple(set_ or ())
     names = protocol or [one.name for one in paper.protocols if one.systems]
     chosen = [paper.protocol(one) for one in names]
+    if show:
+        for one in chosen:
+            say(f"# {paper.name}, protocol {one.name}: {one.what}")
+            for step in one.steps(data, output / one.name, changes):
+                say(_line(step))
+        return
+    check_output(output, overwrite=True)
     failed = False
-    for one in chosen:
-        say(f"# {paper.name}, protocol {one.name}: {one.what}")
+    rows: list[Row] = []
+    for one in paper.protocols:
+        place = output / one.name
+        # What goes wrong with one protocol leaves the others alone.
         try:
-            for step in one.steps(data, output / one.name, tuple(set_ or ())):
-                _take(step, output / one.name, show)
+            if one in chosen:
+                say(f"# {paper.name}, protocol {one.name}: {one.what}")
+                _follow(one, data, place, changes)
         except SeqferError as error:
-            # The other protocols may go well.
             error_line(error)
             failed = True
-    # Also of protocols that were run before this one.
-    measured = [one for one in paper.protocols if is_measured(one, output / one.name)]
-    rows = [row for one in measured for row in rows_of(paper, one, output / one.name)]
-    if rows and not show:
+        try:
+            if is_measured(one, place):  # also if that was done before
+                rows += rows_of(paper, one, place, Record(place).changes)
+        except SeqferError as error:
+            error_line(error)
+            failed = True
+    if rows:
         write_rows(rows, output)
         _say_rows(rows, output)
     if failed:
         raise typer.Exit(1)
 
 
-def _take(step: Step, place: Path, show: bool) -> None:
-    """Run a command of a recipe, unless it is done."""
-    from seqfer.cli.main import app as main
-    from seqfer.papers.record import is_done, remember
+def _line(step: Step) -> str:
+    return f"$ seqfer {shlex.join(step.arguments)}"
 
-    say(f"$ seqfer {shlex.join(step.arguments)}")
-    if show:
-        return
-    if is_done(step, place):
-        say(f"{step.makes} is there")
-        return
-    if not step.repeat:
-        remember(step, place)
-    step.makes.parent.mkdir(parents=True, exist_ok=True)
+
+def _follow(protocol: Protocol, data: Path, place: Path, changes: tuple[str, ...]) -> None:
+    """Run those commands of a protocol that are not done yet."""
+    from seqfer.papers.record import Record
+
+    record = Record(place)
+    for step in protocol.steps(data, place, changes):
+        say(_line(step))
+        if record.is_done(step):
+            say(f"{step.makes} is there")
+            continue
+        record.remember(step)
+        _run(step)
+    record.finish(changes)
+
+
+def _run(step: Step) -> None:
+    from seqfer.cli.main import app as main
+
     if main(list(step.arguments), standalone_mode=False):
         raise SeqferError(f"seqfer {step.arguments[0]} has failed; run the same again to go on")
 

@@ -11,10 +11,11 @@ from seqfer.cli.console import progress, remark_left_out, remark_line
 from seqfer.errors import OptionError
 
 if TYPE_CHECKING:
-    from seqfer.datasets.packed import PackedClips
+    from seqfer.datasets.packed import PackedClip, PackedClips
     from seqfer.datasets.types import Manifest
     from seqfer.evaluation.predictions import Predictions
     from seqfer.models.inference import Predictor
+    from seqfer.preprocess import Preprocess
 
 SPLITS = ("train", "validation", "test", "all")
 
@@ -67,19 +68,29 @@ def read_split(
         cache: folder of the crops; one beside the manifest if not given.
         picture_rate: pictures per second of clips that are made of pictures; as in training if not given.
     """
-    from seqfer.datasets.opening import PICTURE_RATE, open_clips
+    from seqfer.datasets.opening import PICTURE_RATE
     from seqfer.evaluation.predictions import predict
 
-    if split not in SPLITS:
-        raise OptionError(f"unknown split {split!r}; known: {', '.join(SPLITS)}")
     own = training.get("config", {}).get("data", {})
     if faces is None and own.get("faces") == "none":
         remark_line("pictures are taken whole, as in the model's training; --faces mediapipe finds faces in them")
     faces = faces or own.get("faces", "mediapipe")
     picture_rate = picture_rate or own.get("picture_rate", PICTURE_RATE)
-    with progress("preparing", "clips") as advance:
-        packed, manifest = open_clips(data, predictor.architecture.preprocess, faces, cache, picture_rate, advance)
-    remark_left_out(packed.left_out)
-    chosen = [clip for clip in packed.clips if split in (clip.split, "all")]
+    preprocess = predictor.architecture.preprocess
+    chosen, packed, manifest = open_split(preprocess, data, split, faces, cache, picture_rate)
     with progress("reading", "clips") as advance:
         return predict(predictor, packed, chosen, advance), packed, manifest
+
+
+def open_split(
+    preprocess: Preprocess, data: Path, split: str, faces: str, cache: Path | None, picture_rate: float
+) -> tuple[list[PackedClip], PackedClips, Manifest]:
+    """The clips of a split, the cache that holds them, prepared if need be, and the manifest."""
+    from seqfer.datasets.opening import open_clips
+
+    if split not in SPLITS:
+        raise OptionError(f"unknown split {split!r}; known: {', '.join(SPLITS)}")
+    with progress("preparing", "clips") as advance:
+        packed, manifest = open_clips(data, preprocess, faces, cache, picture_rate, advance)
+    remark_left_out(packed.left_out)
+    return [clip for clip in packed.clips if split in (clip.split, "all")], packed, manifest

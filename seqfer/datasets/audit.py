@@ -1,7 +1,7 @@
 """What is wrong with a manifest: who and what stands on two sides of a split, copies, and files that do not read.
 
 A model that has seen the test data, or the same person, or the frame next to it, is measured too well. The audit
-counts all of these and changes nothing. `cleaned` takes copies out of training, and only there.
+counts all of these and changes nothing. `cleaned` takes copies out of training and validation, never out of test.
 """
 
 from __future__ import annotations
@@ -57,7 +57,8 @@ class Audit:
         copies: for each two parts that have any, and within each part that has any.
         missing: (part, label) for each label that a part lacks.
         unreadable: clips that cannot be read, with the reason.
-        repeats: ids of training clips that are copies of a held-out one, or equal to an earlier training clip.
+        repeats: ids of clips that are copies of one that is held out longer (of validation or test in training, of
+            test in validation), or equal to an earlier training clip.
     """
 
     compared: int
@@ -99,7 +100,7 @@ def audit(manifest: Manifest, progress: Progress = lambda done, total: None) -> 
 
 
 def cleaned(manifest: Manifest, found: Audit) -> Manifest:
-    """The manifest without those of its training clips that are copies."""
+    """The manifest without those of its training and validation clips that are repeats."""
     kept = tuple(record for record in manifest.records if record.clip_id not in found.repeats)
     return replace(manifest, records=kept)
 
@@ -175,14 +176,16 @@ def _copies(
 
 
 def _repeats(digests: NDArray[np.str_], pairs: NDArray[np.int64], parts: NDArray[np.str_]) -> set[int]:
-    """Pieces of training that are copies of held-out ones, or equal to an earlier piece of training."""
+    """Pieces that are copies of one that is held out longer, or equal to an earlier piece of training."""
     first, second = pairs[:, 0], pairs[:, 1]
-    train, held_out = parts == "train", (parts == "validation") | (parts == "test")
-    exact = digests[first] == digests[second]
+    # Folds are held out in turn, and clips in no part never: nothing of them is taken away.
+    longer = np.array([SPLITS.index(part) if part in SPLITS else -1 for part in parts], np.int64)
+    split = (longer[first] >= 0) & (longer[second] >= 0)
+    twins = (longer[first] == 0) & (longer[second] == 0) & (digests[first] == digests[second])
     return {
-        *first[train[first] & held_out[second]].tolist(),
-        *second[held_out[first] & train[second]].tolist(),
-        *second[train[first] & train[second] & exact].tolist(),
+        *first[split & (longer[first] < longer[second])].tolist(),
+        *second[split & (longer[first] > longer[second])].tolist(),
+        *second[twins].tolist(),
     }
 
 

@@ -76,7 +76,7 @@ def _fitted(
     remedy = f"prepare it again: seqfer prepare {data} -o {folder}"
     if packed.preprocess != preprocess.of_crops:
         have, want = ((p.size, p.channels) for p in (packed.preprocess, preprocess))
-        what = "framed in another way" if have == want else "{0} x {0} x {1}".format(*have)
+        what = "framed, or made grey, in another way" if have == want else "{0} x {0} x {1}".format(*have)
         wanted = "{0} x {0} x {1}".format(*want)
         raise DatasetError(folder, f"its crops are {what}; the model reads {wanted}; choose another cache")
     known = {clip.clip_id: clip for clip in packed.clips}

@@ -57,7 +57,7 @@ class SplitPlan:
         raise OptionError(f"unknown split {text!r}; known: {USAGE}")
 
 
-def split(records: Sequence[ClipRecord], plan: SplitPlan, seed: int = 0) -> Manifest:
+def split(records: Sequence[ClipRecord], plan: SplitPlan, seed: int = 0, images: bool = False) -> Manifest:
     """A manifest whose clips carry the plan's splits or folds.
 
     Classes are spread as evenly as whole subjects (clips, images) allow. The same records, plan and seed give the
@@ -67,6 +67,7 @@ def split(records: Sequence[ClipRecord], plan: SplitPlan, seed: int = 0) -> Mani
         records: with whatever splits they have; only "official" keeps them.
         plan: how.
         seed: of the order in which equals are dealt out.
+        images: take each picture, or frame of a video, as a clip of its own, in the split of its clip.
 
     Raises:
         OptionError: the plan asks for what the records do not have: subjects, official splits, enough units.
@@ -76,23 +77,31 @@ def split(records: Sequence[ClipRecord], plan: SplitPlan, seed: int = 0) -> Mani
         if missing:
             raise OptionError(f"clip {missing.clip_id!r} has no official split; choose {USAGE.partition(', ')[2]}")
         shared = bool(shared_subjects(records))
-        return Manifest(tuple(records), "official: subjects stand in more than one split" if shared else "")
+        reason = "official: subjects stand in more than one split" if shared else ""
+        return Manifest(_parted(records, images), reason)
     unit, leaky = _unit(records, plan)
     blank = without_split(records).records
     if plan.method == "image":
-        blank = tuple(image for record in blank for image in images_of(record))
+        blank, images = _parted(blank, True), False
     if plan.folds:
         parts = deal(blank, unit, (1 / plan.folds,) * plan.folds, seed)
-        return Manifest(tuple(replace(r, fold=part) for r, part in zip(blank, parts, strict=True)))
+        folded = [replace(r, fold=part) for r, part in zip(blank, parts, strict=True)]
+        return Manifest(_parted(folded, images))
     names = SPLITS if len(plan.shares) == 3 else ("train", "test")
     parts = deal(blank, unit, plan.shares, seed)
     divided = tuple(replace(r, split=names[part]) for r, part in zip(blank, parts, strict=True))
-    return Manifest(divided, leaky if leaky and (plan.method == "image" or shared_subjects(divided)) else "")
+    leaks = plan.method == "image" or shared_subjects(divided)
+    return Manifest(_parted(divided, images), leaky if leaks else "")
 
 
-def without_split(records: Sequence[ClipRecord]) -> Manifest:
-    """A manifest whose clips are in no split."""
-    return Manifest(tuple(replace(record, split="", fold=None) for record in records))
+def _parted(records: Sequence[ClipRecord], images: bool) -> tuple[ClipRecord, ...]:
+    """The records, or their images."""
+    return tuple(image for record in records for image in images_of(record)) if images else tuple(records)
+
+
+def without_split(records: Sequence[ClipRecord], images: bool = False) -> Manifest:
+    """A manifest whose clips, or whose images, are in no split."""
+    return Manifest(_parted([replace(record, split="", fold=None) for record in records], images))
 
 
 def images_of(record: ClipRecord) -> list[ClipRecord]:

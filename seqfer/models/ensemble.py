@@ -1,8 +1,8 @@
 """Ensembles of frame models: several networks, each trained alone, whose softmax outputs are averaged.
 
 An ensemble is a model as any other: an encoder that puts its members' embeddings one after the other, and a head
-that lets each member classify its own. HERO (Hua et al., IEEE Access 7, 2019) averages convolutional networks of
-different depth in this way.
+that lets each member classify its own. HERO (Hua et al., IEEE Access 7, 2019) joins convolutional networks of
+different depth; how is not public in detail, and averaging is our choice.
 """
 
 from __future__ import annotations
@@ -93,11 +93,16 @@ def ensemble_of(members: Sequence[Checkpoint]) -> tuple[SequenceClassifier, Prov
             raise ModelError(
                 f"{member.name}: an ensemble averages frame models; this one has head {architecture.head}"
             )
-        for what in ("labels", "preprocess"):
+        for what in ("labels", "preprocess", "frame_rate", "window_s"):
             if getattr(architecture, what) != getattr(first, what):
                 raise ModelError(
                     f"{member.name}: reads other {what} than {members[0].name}; an ensemble shares them"
                 )
+        if _crops(member) != _crops(members[0]):
+            raise ModelError(
+                f"{member.name}: its clips were made otherwise than those of {members[0].name} "
+                f"({_crops(member)}, {_crops(members[0])}); an ensemble reads the same"
+            )
     described = tuple((m.model.architecture.encoder, m.model.architecture.encoder_settings) for m in members)
     parts = tuple(member.model.embedding_dim for member in members)
     model = SequenceClassifier(
@@ -113,9 +118,14 @@ def ensemble_of(members: Sequence[Checkpoint]) -> tuple[SequenceClassifier, Prov
         model.encoder.members[place].load_state_dict(member.model.encoder.state_dict())  # type: ignore[index,union-attr]
         model.head.heads[place].load_state_dict(member.model.head.state_dict())  # type: ignore[index,union-attr]
     # How its members' clips were made, so that it is measured on clips made alike.
-    data = members[0].provenance.training.get("config", {}).get("data", {})
     training = {
-        "config": {"data": data},
+        "config": {"data": _crops(members[0])},
         "members": [{"name": m.name, "sha256": m.sha256, **m.provenance.training} for m in members],
     }
     return model.eval(), Provenance(training)
+
+
+def _crops(member: Checkpoint) -> dict[str, Any]:
+    """How the clips were made that a model has learnt from."""
+    data = member.provenance.training.get("config", {}).get("data", {})
+    return {name: data[name] for name in ("faces", "picture_rate") if name in data}

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 
 from seqfer.errors import SeqferError
 
 
+@cache
 def how_present(kind: str, root: Path) -> str:
     """In words, whether a data set lies in a folder: its clips are listed, none is opened."""
     if not root.exists():

@@ -30,7 +30,8 @@ def p1(by_subject: bool) -> Recipe:
     """Transfer and scratch, by images or in folds by subject."""
 
     def steps(data: Path, out: Path, changes: tuple[str, ...]) -> list[Step]:
-        found = [manifest("ckplus48", data, out, "kfold:10" if by_subject else "image:80/20")]
+        # Images in both, so that the split is all that differs: as many of them make a batch and an epoch.
+        found = [manifest("ckplus48", data, out, "kfold:10" if by_subject else "image:80/20", "--images")]
         for name, config in P1.items():
             # Whatever the transfer begins with, the other one begins with nothing.
             own = (*changes, "start.weights=scratch") if name == "scratch" else changes
@@ -120,7 +121,7 @@ def p5(split: str) -> Recipe:
     """ResNet-50 by frames or by clips, with a sheet of its mistakes."""
 
     def steps(data: Path, out: Path, changes: tuple[str, ...]) -> list[Step]:
-        found = [manifest("liris-cse", data, out, split)]
+        found = [manifest("liris-cse", data, out, split, "--images")]
         return found + train_and_measure(P5, out / "manifest.csv", out, changes, "--mistakes", "24")
 
     return steps
@@ -128,7 +129,7 @@ def p5(split: str) -> Recipe:
 
 def p5_child(data: Path, out: Path, changes: tuple[str, ...]) -> list[Step]:
     """Every child measured by a model of the others."""
-    found = [manifest("liris-cse", data, out, "kfold:12")]
+    found = [manifest("liris-cse", data, out, "kfold:12", "--images")]
     return [*found, crossed("p5-resnet50", out / "manifest.csv", out / "resnet50", changes)]
 
 

@@ -27,6 +27,7 @@ class Row:
         units: what was resampled for the intervals.
         values: accuracy, UAR and macro F1, each with the ends of its 95 % interval.
         leaky: why the figures are too good; "" for no known reason.
+        changes: of settings, as "epochs=5": what differs from the paper's system besides.
     """
 
     paper: str
@@ -38,6 +39,7 @@ class Row:
     units: str
     values: dict[str, tuple[float, float, float]]
     leaky: str
+    changes: tuple[str, ...] = ()
 
     def figures(self) -> list[str]:
         """Accuracy, UAR and macro F1 in words."""
@@ -50,8 +52,14 @@ def is_measured(protocol: Protocol, place: Path) -> bool:
     return bool(protocol.systems) and all((place / path / METRICS).is_file() for path in protocol.systems.values())
 
 
-def rows_of(paper: Paper, protocol: Protocol, place: Path) -> list[Row]:
+def rows_of(paper: Paper, protocol: Protocol, place: Path, changes: Sequence[str] = ()) -> list[Row]:
     """The rows of a protocol that was run in a folder.
+
+    Args:
+        paper: whose.
+        protocol: which.
+        place: the folder.
+        changes: of settings with which it was run.
 
     Raises:
         OutputError: an evaluation is missing or damaged.
@@ -72,7 +80,8 @@ def rows_of(paper: Paper, protocol: Protocol, place: Path) -> list[Row]:
                 found["clips"],
                 f"{intervals['units']} {intervals['method'].rpartition(' ')[2]}",
                 values,
-                found["leaky"],
+                "; ".join(filter(None, (protocol.leaky, found["leaky"]))),
+                tuple(changes),
             )
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise OutputError(path, f"holds no evaluation ({error})") from error
@@ -81,11 +90,18 @@ def rows_of(paper: Paper, protocol: Protocol, place: Path) -> list[Row]:
 
 
 def write_rows(rows: Sequence[Row], folder: Path) -> None:
-    """Write rows as JSON and as a table in Markdown."""
-    with write_whole(folder / ROWS) as place:
-        place.write_text(json.dumps([asdict(row) for row in rows], indent=2) + "\n", encoding="utf-8")
-    with write_whole(folder / TABLE) as place:
-        place.write_text(to_markdown(rows), encoding="utf-8")
+    """Write rows as JSON and as a table in Markdown.
+
+    Raises:
+        OutputError: the folder cannot be written.
+    """
+    try:
+        with write_whole(folder / ROWS) as place:
+            place.write_text(json.dumps([asdict(row) for row in rows], indent=2) + "\n", encoding="utf-8")
+        with write_whole(folder / TABLE) as place:
+            place.write_text(to_markdown(rows), encoding="utf-8")
+    except OSError as error:
+        raise OutputError(folder, f"cannot be written ({error.strerror})") from error
 
 
 def to_markdown(rows: Sequence[Row]) -> str:
@@ -95,8 +111,10 @@ def to_markdown(rows: Sequence[Row]) -> str:
         "| --- | --- | --- | --- | --- | --- | --- |",
     ]
     for row in rows:
+        changed = f" (with `{' '.join(row.changes)}`)" if row.changes else ""
         mark = " †" if row.leaky else ""
-        cells = (row.system, f"{row.protocol}: {row.what}{mark}", row.split, f"{row.clips:,}", *row.figures())
+        protocol = f"{row.protocol}: {row.what}{changed}{mark}"
+        cells = (row.system, protocol, row.split, f"{row.clips:,}", *row.figures())
         lines.append(f"| {' | '.join(cells)} |")
     leaks = dict.fromkeys(row.leaky for row in rows if row.leaky)
     return "\n".join([*lines, *(f"\n† too good: {why}" for why in leaks)]) + "\n"

@@ -7,14 +7,14 @@ from pathlib import Path
 from seqfer.papers.types import Step
 
 
-def manifest(kind: str, data: Path, out: Path, split: str) -> Step:
+def manifest(kind: str, data: Path, out: Path, split: str, *options: str) -> Step:
     """List a data set's clips, with their splits or folds."""
     made = out / "manifest.csv"
-    return Step(("manifest", kind, str(data), "-o", str(made), "--split", split), made)
+    return Step(("manifest", kind, str(data), "-o", str(made), "--split", split, *options), made)
 
 
 def cleaned(out: Path) -> Step:
-    """Leave out of training what repeats a picture of another split, or another training picture."""
+    """Leave out what repeats a picture that is held out longer, or another training picture."""
     made = out / "clean.csv"
     return Step(("audit", str(out / "manifest.csv"), "--write", str(made)), made)
 

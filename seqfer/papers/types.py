@@ -38,12 +38,14 @@ class Protocol:
         what: it does, in one line.
         steps: its recipe.
         systems: what is measured, each with the folder of its evaluation below the results.
+        leaky: why its figures are too good, where its manifest does not say so itself.
     """
 
     name: str
     what: str
     steps: Recipe
     systems: dict[str, str]
+    leaky: str = ""
 
 
 @dataclass(frozen=True)

@@ -57,11 +57,19 @@ def test_the_same_seed_chooses_the_same_and_every_iteration_is_reported() -> Non
     assert repr(one) == f"Selection({len(one.features)} of {one.candidates} candidates, fitness {one.fitness:.3f})"
 
 
-def test_noise_alone_is_not_mistaken_for_features() -> None:
+def test_features_without_any_spread_are_refused() -> None:
     rng = np.random.default_rng(0)
-    features = np.zeros((60, 8), np.float32)  # nothing to split at
+    features = np.zeros((60, 8), np.float32)
     with pytest.raises(ModelError, match=r"no feature tells .* set selection\.on to false"):
         select_features(features, rng.integers(0, 2, 60), SelectionConfig(trees=20), 0)
+
+
+def test_of_noise_alone_next_to_nothing_is_a_candidate() -> None:
+    rng = np.random.default_rng(0)
+    noise = rng.normal(size=(300, 200)).astype(np.float32)
+    found = select_features(noise, rng.integers(0, 4, 300), SelectionConfig(trees=100), 0)
+    assert found.candidates < 0.15 * 200
+    assert found.fitness < 0.4  # of four classes
 
 
 def test_pheromone_draws_later_ants_to_the_best_subset() -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -83,6 +84,38 @@ def test_near_copies_of_held_out_pictures_leave_training_and_never_the_test(
     assert found.copies == (Copies("test", "train", exact=0, distinct=0, near=1, other_label=0),)
     kept = cleaned(Manifest((*records, *stills(tmp_path, {"train_9": noise(9)}))), found).records
     assert [record.clip_id for record in kept] == ["train_2", "test_1", "test_2", "train_9"]
+
+
+def test_copies_of_test_pictures_leave_validation_and_repeats_in_there_stay(tmp_path: Path) -> None:
+    """What chooses an epoch must not have seen the test; a picture that it holds twice does no harm."""
+    images = {
+        "validation_1": noise(1),
+        "validation_2": noise(2),
+        "validation_3": noise(2),
+        "train_1": noise(3),
+        "test_1": noise(1),
+        "test_2": noise(4),
+        "test_3": noise(4),
+    }
+    records = stills(tmp_path, images)
+    kept = cleaned(Manifest(tuple(records)), found_in(records)).records
+    assert [record.clip_id for record in kept] == [
+        "validation_2",
+        "validation_3",
+        "train_1",
+        "test_1",
+        "test_2",
+        "test_3",
+    ]
+
+
+def test_of_folds_and_clips_in_no_split_nothing_is_taken(tmp_path: Path) -> None:
+    records = stills(tmp_path, {"train_1": noise(1), "train_2": noise(1), "train_3": noise(1)})
+    for changed in (
+        [replace(r, split="", fold=k) for k, r in enumerate(records)],
+        [replace(r, split="") for r in records],
+    ):
+        assert found_in(changed).repeats == frozenset()
 
 
 def test_videos_are_compared_as_files_and_by_their_bounds(tmp_path: Path) -> None:

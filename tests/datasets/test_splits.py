@@ -104,6 +104,26 @@ class TestLeaks:
         assert manifest.records[1].frames == ("2.png",)
         assert manifest.leaky.startswith("image")
 
+    @pytest.mark.parametrize(("plan", "leaky"), [("subject:50/50", ""), ("kfold:2", ""), ("clip:50/50", "clip")])
+    def test_images_can_go_with_their_clips_and_subjects(self, plan: str, leaky: str) -> None:
+        sequences = [replace(r, frames=("1.png", "2.png", "3.png")) for r in clips(6, 5)]
+        whole = split(sequences, SplitPlan.parse(plan))
+        manifest = split(sequences, SplitPlan.parse(plan), images=True)
+        assert len(manifest.records) == 3 * len(sequences)
+        assert [record.part for record in manifest.records[::3]] == [record.part for record in whole.records]
+        assert [record.frames for record in manifest.records[:3]] == [("1.png",), ("2.png",), ("3.png",)]
+        parts = {record.clip_id.partition("#")[0]: set[str]() for record in manifest.records}
+        for record in manifest.records:
+            parts[record.clip_id.partition("#")[0]].add(record.part)
+        assert all(len(found) == 1 for found in parts.values())
+        assert manifest.leaky == whole.leaky
+        assert manifest.leaky.startswith(leaky)
+
+    def test_images_without_a_split_and_of_an_official_one(self) -> None:
+        sequences = [replace(r, frames=("1.png", "2.png"), split="test") for r in clips(2, 2)]
+        assert [r.split for r in split(sequences, SplitPlan("official"), images=True).records] == ["test"] * 8
+        assert [r.split for r in without_split(sequences, images=True).records] == [""] * 8
+
     def test_a_video_is_parted_into_its_frames_between_its_bounds(self, tmp_path: Path) -> None:
         write_clip(tmp_path / "a.mp4", [k / 10 for k in range(10)])
         record = ClipRecord("a", tmp_path / "a.mp4", "happy", start_s=0.25, end_s=0.6)

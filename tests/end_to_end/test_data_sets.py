@@ -48,7 +48,7 @@ def test_from_a_folder_to_an_audit(tmp_path: Path) -> None:
     done = seqfer("audit", "m.csv", "--write", "clean.csv", cwd=tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
     assert "this manifest leaks" in done.stdout
-    assert "6 training clips dropped, 6 clips kept -> clean.csv" in done.stdout
+    assert "6 training and 0 validation clips dropped, 6 clips kept -> clean.csv" in done.stdout
 
 
 def test_class_folders_with_official_splits_and_none(tmp_path: Path) -> None:

@@ -100,13 +100,22 @@ def test_a_temperature_softens_the_average(members: list[Checkpoint]) -> None:
         ({"labels": LabelSet(("happy", "sad"))}, "m9: reads other labels than m0"),
         ({"preprocess": Preprocess(64)}, "m9: reads other preprocess than m0"),
         ({"preprocess": Preprocess(equalize=True)}, "m9: reads other preprocess than m0"),
+        ({"frame_rate": 5.0}, "m9: reads other frame_rate than m0"),
+        ({"window_s": 1.0}, "m9: reads other window_s than m0"),
     ],
-    ids=["head", "labels", "size", "equalised"],
+    ids=["head", "labels", "size", "equalised", "rate", "window"],
 )
 def test_members_that_do_not_fit_are_refused(changes: dict, said: str, members: list[Checkpoint]) -> None:
     other = member(replace(MEMBERS[0], **changes), 9)
     with pytest.raises(ModelError, match=said):
         ensemble_of([*members, other])
+
+
+@pytest.mark.parametrize("data", [{"faces": "haar"}, {"faces": "none", "picture_rate": 5.0}, {}])
+def test_members_whose_clips_were_made_otherwise_are_refused(data: dict, members: list[Checkpoint]) -> None:
+    other = replace(members[1], provenance=Provenance({"config": {"data": data}}))
+    with pytest.raises(ModelError, match="m1: its clips were made otherwise than those of m0"):
+        ensemble_of([members[0], other])
 
 
 def test_wrong_parts_are_refused() -> None:

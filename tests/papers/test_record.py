@@ -1,4 +1,4 @@
-"""What lies in a folder counts as done only if the same command has made it."""
+"""What lies in a folder counts as done only if the same commands have made it."""
 
 from __future__ import annotations
 
@@ -7,46 +7,84 @@ from pathlib import Path
 import pytest
 
 from seqfer.errors import OptionError, OutputError
-from seqfer.papers.record import COMMANDS, is_done, remember
+from seqfer.papers.record import RECORD, Record
 from seqfer.papers.types import Step
 
 
-def test_done_is_what_the_same_command_has_made(tmp_path: Path) -> None:
-    step = Step(("manifest", "fer2013", "here"), tmp_path / "manifest.csv")
-    assert not is_done(step, tmp_path)
-    remember(step, tmp_path)
-    assert not is_done(step, tmp_path), "a command that was stopped runs again"
-    step.makes.touch()
-    assert is_done(step, tmp_path)
-    other = Step(("audit", "manifest.csv"), tmp_path / "clean.csv")
-    remember(other, tmp_path)
-    assert is_done(step, tmp_path), "other commands do not change that"
+def steps(folder: Path, data: str = "here") -> tuple[Step, Step]:
+    made, clean = folder / "manifest.csv", folder / "clean.csv"
+    return Step(("manifest", "fer2013", data), made), Step(("audit", str(made), "--write", str(clean)), clean)
 
 
-def test_what_another_command_has_made_is_refused(tmp_path: Path) -> None:
-    remember(Step(("manifest", "fer2013", "old data"), tmp_path / "manifest.csv"), tmp_path)
-    step = Step(("manifest", "fer2013", "new"), tmp_path / "manifest.csv")
-    step.makes.touch()
-    with pytest.raises(OptionError, match=r"was made by seqfer manifest fer2013 'old data'; delete it, or choose"):
-        is_done(step, tmp_path)
+def run(folder: Path, *wanted: Step) -> None:
+    record = Record(folder)
+    for step in wanted:
+        if not record.is_done(step):
+            record.remember(step)
+            step.makes.touch()
+
+
+def test_done_is_what_the_same_commands_have_made(tmp_path: Path) -> None:
+    first, second = steps(tmp_path)
+    record = Record(tmp_path)
+    assert not record.is_done(first)
+    record.remember(first)
+    assert not Record(tmp_path).is_done(first), "a command that was stopped runs again"
+    first.makes.touch()
+    run(tmp_path, first, second)
+    again = Record(tmp_path)
+    assert again.is_done(first)
+    assert again.is_done(second)
+
+
+def test_what_stands_on_other_data_is_refused_though_its_own_command_is_the_same(tmp_path: Path) -> None:
+    run(tmp_path, *steps(tmp_path, "old data"))
+    first, second = steps(tmp_path, "new")
+    message = r"was made by seqfer manifest fer2013 'old data'; choose another folder"
+    with pytest.raises(OptionError, match=r"manifest\.csv: " + message):
+        Record(tmp_path).is_done(first)
+    first.makes.unlink()
+    run(tmp_path, first)
+    record = Record(tmp_path)
+    assert record.is_done(first)
+    with pytest.raises(OptionError, match=r"clean\.csv: " + message):
+        record.is_done(second)
 
 
 def test_what_nobody_remembers_is_refused(tmp_path: Path) -> None:
-    step = Step(("manifest",), tmp_path / "manifest.csv")
-    step.makes.touch()
+    first, _ = steps(tmp_path)
+    first.makes.touch()
     with pytest.raises(OptionError, match=r"manifest\.csv: was made by something else"):
-        is_done(step, tmp_path)
+        Record(tmp_path).is_done(first)
 
 
 def test_commands_that_go_on_by_themselves_always_run(tmp_path: Path) -> None:
-    step = Step(("train",), tmp_path / "best", repeat=True)
+    step = Step(("train",), tmp_path / "run" / "best", repeat=True)
+    record = Record(tmp_path)
+    assert not record.is_done(step)
+    record.remember(step)
     step.makes.mkdir()
-    assert not is_done(step, tmp_path)
+    assert not Record(tmp_path).is_done(step)
 
 
-def test_a_damaged_record_is_one_line(tmp_path: Path) -> None:
-    (tmp_path / COMMANDS).write_text("{")
-    step = Step(("manifest",), tmp_path / "manifest.csv")
-    step.makes.touch()
-    with pytest.raises(OutputError, match=r"commands\.json: cannot be read"):
-        is_done(step, tmp_path)
+def test_changes_are_those_of_the_last_run_that_was_finished(tmp_path: Path) -> None:
+    record = Record(tmp_path)
+    record.remember(steps(tmp_path)[0])
+    assert Record(tmp_path).changes == []
+    record.finish(["epochs=1"])
+    assert Record(tmp_path).changes == ["epochs=1"]
+    Record(tmp_path).remember(steps(tmp_path)[1])
+    assert Record(tmp_path).changes == ["epochs=1"]
+
+
+@pytest.mark.parametrize("content", ["{", "[]", "{}", '{"changes": 1, "made": {}}', '{"changes": [], "made": 3}'])
+def test_a_damaged_record_is_one_line(content: str, tmp_path: Path) -> None:
+    (tmp_path / RECORD).write_text(content)
+    with pytest.raises(OutputError, match=r"commands\.json: is damaged"):
+        Record(tmp_path)
+
+
+def test_a_folder_that_cannot_be_made_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(OutputError, match=r"cannot be written"):
+        Record(tmp_path / "file").remember(Step(("manifest",), tmp_path / "file" / "manifest.csv"))
