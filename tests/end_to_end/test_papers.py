@@ -105,7 +105,7 @@ def test_p1_by_images_is_too_good_and_says_so(ck48: Path, tmp_path: Path, run_he
     # The same settings on the same pictures: the network has learnt people, and meets them again or does not.
     leaky, honest = (rows[k]["values"]["accuracy"][0] for k in (0, 2))
     assert leaky > 0.9
-    assert honest < 0.6
+    assert honest < 0.3
     table = (tmp_path / "p1" / "rows.md").read_text()
     assert table.count("80/20 by images, the last epoch (with `model.encoder=vgg model.encoder_settings=") == 2
     assert table.count("start.weights=scratch`) †") == 2
