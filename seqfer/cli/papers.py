@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -49,6 +49,7 @@ def papers(
 
 @app.command()
 def run(
+    context: typer.Context,
     name: Annotated[str, typer.Argument(metavar="PAPER", help="p1, p2, p3, p4 or p5.", show_default=False)],
     data: Annotated[Path, typer.Argument(metavar="DATA", help="The data set's folder.", show_default=False)],
     output: Annotated[Path, typer.Option("--output", "-o", metavar="OUT", help="Folder for runs and results.")],
@@ -88,7 +89,7 @@ def run(
         try:
             if one in chosen:
                 say(f"# {paper.name}, protocol {one.name}: {one.what}")
-                _follow(one, data, place, changes)
+                _follow(one, data, place, changes, context.find_root().command)
         except SeqferError as error:
             error_line(error)
             failed = True
@@ -109,7 +110,7 @@ def _line(step: Step) -> str:
     return f"$ seqfer {shlex.join(step.arguments)}"
 
 
-def _follow(protocol: Protocol, data: Path, place: Path, changes: tuple[str, ...]) -> None:
+def _follow(protocol: Protocol, data: Path, place: Path, changes: tuple[str, ...], seqfer: Any) -> None:
     """Run those commands of a protocol that are not done yet."""
     from seqfer.papers.record import Record
 
@@ -120,15 +121,9 @@ def _follow(protocol: Protocol, data: Path, place: Path, changes: tuple[str, ...
             say(f"{step.makes} is there")
             continue
         record.remember(step)
-        _run(step)
+        if seqfer.main(list(step.arguments), standalone_mode=False):
+            raise SeqferError(f"seqfer {step.arguments[0]} has failed; run the same again to go on")
     record.finish(changes)
-
-
-def _run(step: Step) -> None:
-    from seqfer.cli.main import app as main
-
-    if main(list(step.arguments), standalone_mode=False):
-        raise SeqferError(f"seqfer {step.arguments[0]} has failed; run the same again to go on")
 
 
 def _say_rows(rows: list[Row], output: Path) -> None:
