@@ -66,7 +66,7 @@ def compare(
     _say_matrices(found)
     for model, origin in zip("AB", found.origins, strict=True):
         if leaky := origin.get("leaky"):
-            remark_line(f"the figures of {model} are too good: {leaky}")
+            remark_line(f"the figures of {model} cannot be trusted: {leaky}")
     if output:
         say(f"-> {output}")
 

@@ -21,7 +21,7 @@ def say_figures(evaluation: Evaluation, output: Path) -> None:
     say(f"{figures.count} clips, 95 % intervals over {count} {kind} -> {output}")
     remark_few_units(evaluation.units)
     if evaluation.leaky:
-        remark_line(f"these figures are too good: {evaluation.leaky}")
+        remark_line(f"these figures cannot be trusted: {evaluation.leaky}")
 
 
 def remark_few_units(units: tuple[str, int]) -> None:

@@ -133,4 +133,4 @@ def _say_rows(rows: list[Row], output: Path) -> None:
     out.print(table)
     say(f"{len(rows)} rows -> {output}")
     for why in dict.fromkeys(row.leaky for row in rows if row.leaky):
-        remark_line(f"some of these figures are too good: {why}")
+        remark_line(f"some of these figures cannot be trusted: {why}")

@@ -100,7 +100,7 @@ def to_markdown(found: Comparison) -> str:
     lines = [f"# {names[0]} and {names[1]}", ""]
     for model, origin in zip("AB", found.origins, strict=True):
         if leaky := origin.get("leaky"):
-            lines += [f"> **The figures of {model} are too good**: {leaky}.", ""]
+            lines += [f"> **The figures of {model} cannot be trusted**: {leaky}.", ""]
     lines += [WHAT_IT_SAYS, ""]
     facts = [
         [fact, *(str(origin.get(fact, "not known")) for origin in found.origins)]

@@ -51,7 +51,7 @@ class Evaluation:
         calibration: of the clips' probabilities.
         subjects: for each known subject the clips and the figures.
         origin: model, data, split and versions, as they go into the report.
-        leaky: why the figures are too good; "" for no known reason.
+        leaky: why the figures cannot be trusted; "" for no known reason.
     """
 
     predictions: Predictions
@@ -148,7 +148,7 @@ def to_markdown(evaluation: Evaluation) -> str:
     absent = [name for name, support in zip(labels, figures.support, strict=True) if support == 0]
     lines = [f"# {origin['model']['name']} on {origin['data']}, split {origin['split']}", ""]
     if evaluation.leaky:
-        lines += [f"> **These figures are too good**: {evaluation.leaky}.", ""]
+        lines += [f"> **These figures cannot be trusted**: {evaluation.leaky}.", ""]
     lines += [WHAT_IT_SAYS, "", f"{figures.count} clips, {len(evaluation.subjects) or 'no known'} subjects.", ""]
     lines += markdown_table(
         ["figure", "value", "95 % interval"],

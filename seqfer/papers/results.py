@@ -26,7 +26,7 @@ class Row:
         clips: how many.
         units: what was resampled for the intervals.
         values: accuracy, UAR and macro F1, each with the ends of its 95 % interval.
-        leaky: why the figures are too good; "" for no known reason.
+        leaky: why the figures cannot be trusted; "" for no known reason.
         changes: of settings, as "epochs=5": what differs from the paper's system besides.
     """
 
@@ -117,4 +117,4 @@ def to_markdown(rows: Sequence[Row]) -> str:
         cells = (row.system, protocol, row.split, f"{row.clips:,}", *row.figures())
         lines.append(f"| {' | '.join(cells)} |")
     leaks = dict.fromkeys(row.leaky for row in rows if row.leaky)
-    return "\n".join([*lines, *(f"\n† too good: {why}" for why in leaks)]) + "\n"
+    return "\n".join([*lines, *(f"\n† not to be trusted: {why}" for why in leaks)]) + "\n"

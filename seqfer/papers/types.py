@@ -38,7 +38,7 @@ class Protocol:
         what: it does, in one line.
         steps: its recipe.
         systems: what is measured, each with the folder of its evaluation below the results.
-        leaky: why its figures are too good, where its manifest does not say so itself.
+        leaky: why its figures cannot be trusted, where its manifest does not say so itself.
     """
 
     name: str

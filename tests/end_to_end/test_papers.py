@@ -109,7 +109,7 @@ def test_p1_by_images_is_too_good_and_says_so(ck48: Path, tmp_path: Path, run_he
     table = (tmp_path / "p1" / "rows.md").read_text()
     assert table.count("80/20 by images, the last epoch (with `model.encoder=vgg model.encoder_settings=") == 2
     assert table.count("start.weights=scratch`) †") == 2
-    assert table.count("\n† too good: ") == 1
+    assert table.count("\n† not to be trusted: ") == 1
 
 
 def test_p2_joined_and_honest(fer2013: Path, tmp_path: Path, run_here: Run) -> None:

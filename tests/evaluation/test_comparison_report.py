@@ -95,10 +95,10 @@ def test_the_page_says_what_its_reader_must_know(found: Comparison) -> None:
         "![Counts](matrices.png)",
     ):
         assert line in text
-    assert "too good" not in text
+    assert "cannot be trusted" not in text
     assert "too few" not in text
     leaky = replace(found, origins=(ORIGINS[0], {**ORIGINS[1], "leaky": "pictures of one clip"}))
-    assert "> **The figures of B are too good**: pictures of one clip." in to_markdown(leaky)
+    assert "> **The figures of B cannot be trusted**: pictures of one clip." in to_markdown(leaky)
     few = compare(answers(0, subjects=3), answers(1, subjects=3))
     assert "**3 subjects are too few for an interval**" in to_markdown(few)
 

@@ -56,14 +56,14 @@ def test_the_report_says_what_its_reader_must_know() -> None:
     assert text.startswith("# compact on m.csv, split test")
     assert WHAT_IT_SAYS in text
     assert "Intervals: bootstrap over 6 subjects" in text
-    assert "too good" not in text
+    assert "cannot be trusted" not in text
     assert "| S0 | 10 |" in text
 
     assert "**6 subjects are too few for an interval**" in text
     assert "too few" not in to_markdown(evaluate(predictions(subjects=12), ORIGIN))
 
     text = to_markdown(evaluate(predictions(subjects=0), ORIGIN, leaky="image: pictures of one clip"))
-    assert "**These figures are too good**: image: pictures of one clip" in text
+    assert "**These figures cannot be trusted**: image: pictures of one clip" in text
     assert "Subjects are not known" in text
     assert "## Subjects" not in text
 

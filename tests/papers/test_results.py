@@ -56,7 +56,7 @@ def test_rows_say_what_the_evaluations_found(tmp_path: Path) -> None:
     assert table == to_markdown(rows)
     assert f"| one | paper: 80/20 by images | test | 40 | 75.0 % ({100 * low:.1f} to {100 * high:.1f}) |" in table
     assert "| other | paper: 80/20 by images † |" in table
-    assert table.endswith("\n† too good: image: frames stand on both sides\n")
+    assert table.endswith("\n† not to be trusted: image: frames stand on both sides\n")
 
 
 @pytest.mark.parametrize("content", [None, "{", "[]", '{"accuracy": 1}'], ids=["none", "cut", "list", "other"])
