@@ -74,7 +74,7 @@ def main() -> None:
     console.print(f"{video.name}, {usable_cores()} cores, {predictor.device}, {precision}, {options.detector}")
     console.print(table)
     console.print(
-        "delay: from a frame's arrival to its finished board; reading: detection, tracking, both networks;"
+        "delay: from when a frame is due to its finished board; reading: detection, tracking, both networks;"
     )
     console.print("both in ms: median / 95 % within / longest. load: of the last minute, this run's own included.")
 
