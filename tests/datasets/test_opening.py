@@ -95,7 +95,8 @@ def test_a_clip_that_is_not_in_the_cache_is_one_line(carried: Path, tmp_path: Pa
             Preprocess(16, 3),
             "its crops are 16 x 16 x 1; the model reads 16 x 16 x 3",
         ),
-        (Preprocess(16, 1, CropGeometry(margin=1.5)), "its crops are framed in another way"),
+        (Preprocess(16, 1, CropGeometry(margin=1.5)), "its crops are framed, or made grey, in another way"),
+        (Preprocess(16, 1, grey="rgb2gray"), "its crops are framed, or made grey, in another way"),
     ],
 )
 def test_crops_for_another_model_are_one_line(
