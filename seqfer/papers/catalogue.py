@@ -1,7 +1,7 @@
 """The five papers as systems to run: what each reports, what data it needs, and how it is run.
 
 Nothing of a paper is left out because it is odd: its own protocol stands beside an honest one, in which no known
-person and no picture is on two sides of a split, and validation alone chooses.
+person and no picture is on two sides of a split, and the test split chooses nothing.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ PAPERS: dict[str, Paper] = {
                 ),
                 Protocol(
                     "honest",
-                    "repeats left out, the epoch chosen on PublicTest",
+                    "training alone, repeats left out, the last epoch",
                     p2_honest,
                     {"compact CNN": "compact-cnn-evaluation"},
                 ),

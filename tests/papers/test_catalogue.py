@@ -87,8 +87,9 @@ def test_honest_protocols_never_split_images_nor_keep_repeats() -> None:
 
 
 def test_of_two_values_for_a_setting_the_users_wins_but_scratch_stays_scratch() -> None:
-    honest = next(step for step in steps_of(PAPERS["p2"].protocol("honest"), "select=loss") if step.repeat)
-    assert honest.arguments.index("select=accuracy") < honest.arguments.index("select=loss")
+    own, users = "data.with_validation=false", "data.with_validation=true"
+    honest = next(step for step in steps_of(PAPERS["p2"].protocol("honest"), users) if step.repeat)
+    assert honest.arguments.index(own) < honest.arguments.index(users)
     paper = [
         s for s in steps_of(PAPERS["p1"].protocol("paper"), "start.weights=mine") if s.arguments[0] == "train"
     ]
