@@ -28,8 +28,8 @@ def compare(
 ) -> None:
     """Put two models side by side: figures, paired differences with intervals, McNemar's test, both matrices.
 
-    OUTPUT gets comparison.md and .json, and both confusion matrices in one picture: matrices.png (counts) and
-    matrices_normalized.png.
+    OUTPUT gets comparison.md and .json, the classes' figures as bars (classes.png), and both confusion matrices in
+    one picture: matrices.png (counts) and matrices_normalized.png.
     """
     from seqfer.evaluation.comparison import compare as look
     from seqfer.evaluation.comparison import read_answers

@@ -1,4 +1,4 @@
-"""A comparison's files: a page to read, the same figures as JSON, both confusion matrices in one picture."""
+"""A comparison's files: a page to read, the same figures as JSON, pictures of the classes and both matrices."""
 
 from __future__ import annotations
 
@@ -9,19 +9,16 @@ from typing import Any
 from seqfer import __version__
 from seqfer.evaluation.bootstrap import RESAMPLES
 from seqfer.evaluation.comparison import Comparison
-from seqfer.evaluation.figures import plot_matrices
+from seqfer.evaluation.figures import plot_classes, plot_matrices
 from seqfer.evaluation.metrics import metrics
 from seqfer.evaluation.report import FEW_UNITS, WHAT_IT_SAYS
 from seqfer.evaluation.tables import markdown_table, percent
 
-PAGE, DOCUMENT, COUNTS, SHARES = "comparison.md", "comparison.json", "matrices.png", "matrices_normalized.png"
-OWN_FILES = (PAGE, DOCUMENT, COUNTS, SHARES)
-PER_CLASS = ("precision", "recall", "f1")
-CLASS_COLUMNS = (
-    "label",
-    "clips",
-    *(f"{name} {model}" for name in ("precision", "recall", "F1") for model in "AB"),
-)
+PAGE, DOCUMENT, CLASSES = "comparison.md", "comparison.json", "classes.png"
+COUNTS, SHARES = "matrices.png", "matrices_normalized.png"
+OWN_FILES = (PAGE, DOCUMENT, CLASSES, COUNTS, SHARES)
+PER_CLASS = {"precision": "precision", "recall": "recall", "F1": "f1"}
+CLASS_COLUMNS = ("label", "clips", *(f"{name} {model}" for name in PER_CLASS for model in "AB"))
 TITLES = {"accuracy": "accuracy (WAR)", "uar": "UAR (mean recall of the classes)", "macro_f1": "macro F1"}
 
 
@@ -30,6 +27,9 @@ def write_comparison(found: Comparison, folder: Path) -> None:
     document = json.dumps(to_document(found), indent=2, allow_nan=False)
     (folder / DOCUMENT).write_text(document + "\n", encoding="utf-8")
     (folder / PAGE).write_text(to_markdown(found), encoding="utf-8")
+    both = [metrics(matrix) for matrix in found.matrices]
+    per_class = {name: [getattr(figures, key) for figures in both] for name, key in PER_CLASS.items()}
+    plot_classes(per_class, found.labels, names_of(found)).savefig(folder / CLASSES)
     for name, shares in ((COUNTS, False), (SHARES, True)):
         plot_matrices(found.matrices, found.labels, names_of(found), shares).savefig(folder / name)
 
@@ -50,7 +50,7 @@ def class_rows(found: Comparison) -> list[list[str]]:
     """Precision, recall and F1 of each class under `CLASS_COLUMNS`, as text."""
     a, b = (metrics(matrix) for matrix in found.matrices)
     return [
-        [name, str(a.support[k]), *(percent(getattr(m, figure)[k]) for figure in PER_CLASS for m in (a, b))]
+        [name, str(a.support[k]), *(percent(getattr(m, key)[k]) for key in PER_CLASS.values() for m in (a, b))]
         for k, name in enumerate(found.labels)
     ]
 
@@ -62,7 +62,7 @@ def to_document(found: Comparison) -> dict[str, Any]:
         name: {
             "support": int(both[0].support[k]),
             **{
-                model: {figure: float(getattr(figures, figure)[k]) for figure in PER_CLASS}
+                model: {key: float(getattr(figures, key)[k]) for key in PER_CLASS.values()}
                 for model, figures in zip("ab", both, strict=True)
             },
         }
@@ -120,6 +120,7 @@ def to_markdown(found: Comparison) -> str:
         lines += [f"**{count} {kind} are too few for an interval**: these are narrower than they should be.", ""]
     lines += [f"{mcnemar(found)}. The test takes clips for independent.", "", "## Classes", ""]
     lines += markdown_table(CLASS_COLUMNS, class_rows(found))
+    lines += [f"![Precision, recall and F1 of each class]({CLASSES})", ""]
     lines += [f"![Counts]({COUNTS})", "", f"![Shares of each row]({SHARES})", ""]
     return "\n".join(lines)
 

@@ -1,8 +1,8 @@
-"""Pictures of an evaluation: confusion matrices, the reliability diagram, the most confident mistakes."""
+"""Pictures of an evaluation: confusion matrices, classes, the reliability diagram, the most confident mistakes."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from textwrap import wrap
 from typing import Any
 
@@ -10,6 +10,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
+from matplotlib.patches import Patch
 from numpy.typing import NDArray
 
 from seqfer.evaluation.calibration import Reliability
@@ -20,6 +21,8 @@ DARK = 0.55  # of the colours' range, from which a cell is dark enough for white
 NARROWEST_IN = 3.2  # of a matrix beside others, so that titles have room
 LETTERS_PER_IN = 13  # of a title
 SHEET_COLUMNS = 6
+ROW_IN, PANEL_IN = 0.24, 3.0  # of a bar, and of the panel of one figure
+COLOURS = ("#4477AA", "#EE6677", "#228833", "#CCBB44")  # told apart by the colour-blind too (Tol, 2021)
 
 
 def plot_confusion_matrix(matrix: NDArray[np.int64], labels: LabelSet, title: str, shares: bool) -> Figure:
@@ -62,6 +65,43 @@ def plot_matrices(
         axes.set_ylabel("")
         axes.tick_params(labelleft=False)
     figure.colorbar(image, cax=row[-1].inset_axes((1.03, 0, 0.12 / side, 1)), label=_units(shares))
+    return figure
+
+
+def plot_classes(
+    per_class: Mapping[str, Sequence[NDArray[np.float64]]], labels: LabelSet, titles: Sequence[str]
+) -> Figure:
+    """Figures of each class by several models, as a table of bars: a panel for each figure, a row for each class.
+
+    Args:
+        per_class: for each figure by its name, and for each model, (K,) shares; their bars stand below each other.
+        labels: K names.
+        titles: of the models.
+    """
+    models = len(titles)
+    height = ROW_IN * models * len(labels)
+    figure = Figure(figsize=(PANEL_IN * len(per_class) + 1, height + 1.2), dpi=120, layout="constrained")
+    row = figure.subplots(1, len(per_class), sharey=True, squeeze=False)[0]
+    thickness = 0.8 / models
+    for axes, (name, shares) in zip(row, per_class.items(), strict=True):
+        for place, (own, colour) in enumerate(zip(shares, COLOURS, strict=False)):
+            middles = np.arange(len(labels)) + (place - (models - 1) / 2) * thickness
+            axes.barh(middles, 100 * own, 0.9 * thickness, color=colour)
+            for middle, share in zip(middles, own, strict=True):
+                axes.text(100 * share + 2, middle, f"{100 * share:.1f}", va="center", fontsize=8)
+        axes.set_title(f"{name}, %", fontsize=10)
+        axes.set(xlim=(0, 118), xticks=range(0, 101, 25))
+        axes.tick_params(length=0, labelsize=9)
+        for side in ("top", "right", "left"):
+            axes.spines[side].set_visible(False)
+    row[0].set_yticks(range(len(labels)), list(labels))
+    row[0].invert_yaxis()
+    # Patches and not the bars: a title may begin with an underscore, which a bar's legend would leave out.
+    keys = [Patch(color=colour) for _, colour in zip(titles, COLOURS, strict=False)]
+    names = ["\n".join(wrap(title, int(PANEL_IN * LETTERS_PER_IN))) for title in titles]
+    legend = figure.legend(keys, names, loc="outside upper center", ncols=models, fontsize=9, frameon=False)
+    for text in legend.get_texts():
+        text.set_parse_math(False)
     return figure
 
 

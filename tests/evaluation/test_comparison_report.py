@@ -92,6 +92,7 @@ def test_the_page_says_what_its_reader_must_know(found: Comparison) -> None:
         "Intervals: paired bootstrap over 12 subjects, 2000 resamples.",
         "| label | clips | precision A | precision B | recall A | recall B | F1 A | F1 B |",
         f"by A alone {found.only_a}, by B alone {found.only_b}; McNemar's exact p = {found.p:.3g}. The test takes",
+        "![Precision, recall and F1 of each class](classes.png)",
         "![Counts](matrices.png)",
     ):
         assert line in text

@@ -4,7 +4,13 @@ import numpy as np
 import pytest
 
 from seqfer.evaluation.calibration import reliability
-from seqfer.evaluation.figures import plot_confusion_matrix, plot_matrices, plot_mistakes, plot_reliability
+from seqfer.evaluation.figures import (
+    plot_classes,
+    plot_confusion_matrix,
+    plot_matrices,
+    plot_mistakes,
+    plot_reliability,
+)
 from seqfer.labels import FER7, LabelSet
 from tests.evaluation.examples import LABELS, predictions
 
@@ -66,6 +72,26 @@ def test_matrices_of_any_size_are_drawn_with_any_names(labels: LabelSet, count: 
     title = first.title.get_window_extent()
     assert title.x0 > 0
     assert title.x1 < second.title.get_window_extent().x0
+
+
+def test_the_classes_of_two_models_stand_below_each_other() -> None:
+    one, other = np.array([0.5, 0.25, 1.0]), np.array([0.75, 0.0, 0.125])
+    figure = plot_classes({"precision": [one, other], "F1": [other, one]}, LABELS, ["_first", "$x$_{y$ " * 12])
+    figure.canvas.draw()
+    precision, f1 = figure.axes
+    assert [axes.get_title() for axes in (precision, f1)] == ["precision, %", "F1, %"]
+    assert [tick.get_text() for tick in precision.get_yticklabels()] == list(LABELS)
+    for axes, shares in ((precision, (one, other)), (f1, (other, one))):
+        bars = [(bar.get_y(), bar.get_width()) for bar in axes.patches]
+        assert [width for _, width in bars] == [100 * share for own in shares for share in own]
+        written = [(round(text.get_position()[1]), text.get_text()) for text in axes.texts]
+        assert written == [(k, f"{100 * share:.1f}") for own in shares for k, share in enumerate(own)]
+        assert all(a < b for (a, _), (b, _) in zip(bars[:3], bars[3:], strict=True))
+    (legend,) = figure.legends
+    assert legend.get_texts()[0].get_text() == "_first"
+    box = legend.get_window_extent()
+    assert box.x0 > 0
+    assert box.x1 < figure.bbox.width
 
 
 def test_the_reliability_diagram_names_its_error() -> None:
