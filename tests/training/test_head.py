@@ -15,7 +15,7 @@ from seqfer.models.classifier import Architecture, SequenceClassifier
 from seqfer.models.heads import BiLSTMHead
 from seqfer.training.augmentation import Strength, disturb, draw, still_noise
 from seqfer.training.clips import ClipStyle
-from seqfer.training.head import HeadRecipe, train_head, with_head
+from seqfer.training.head import HeadRecipe, frames_alone, train_head, with_head
 
 CPU = torch.device("cpu")
 SMALL = {"stem_width": 8, "widths": (16, 16), "blocks": (1, 1)}
@@ -84,8 +84,12 @@ def test_a_new_head_reads_as_the_old_one(encoder: SequenceClassifier) -> None:
     clips, lengths = torch.randn(2, 5, 1, 48, 48), torch.tensor([5, 3])
     with torch.inference_mode():
         assert torch.allclose(model(clips, lengths).frame_logits, encoder(clips, lengths).frame_logits, atol=1e-5)
+        without = frames_alone(model).eval()
+        assert torch.equal(without(clips, lengths).frame_logits, encoder(clips, lengths).frame_logits)
     with pytest.raises(ModelError, match="each frame alone"):
         with_head(model, "bilstm")
+    with pytest.raises(ModelError, match="beside its neighbours"):
+        frames_alone(encoder)
 
 
 def test_it_gains_over_frames_read_alone(encoder: SequenceClassifier, tmp_path: Path) -> None:
