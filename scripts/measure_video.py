@@ -4,9 +4,9 @@
     python scripts/measure_video.py compact recordings/*.mp4 --onset happy
 
 Every video is read twice with the same faces: by the model, and by its reading of each frame alone. The table
-shows how often the leading expression changes, per minute of face, and with --onset when an expression sets in: the
-best upward step of its probability in the track that is seen longest. Steadier is better only if onsets stay where
-they are: a head that always says the same is steadiest.
+shows how often the leading expression changes, per minute of face, and with --onset when one sets in: the best
+upward step of its probability in the track that is seen longest. Steadier is better only if onsets stay where they
+are: a head that always says the same is steadiest.
 """
 
 from __future__ import annotations
