@@ -17,6 +17,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
@@ -75,7 +76,7 @@ def _changes(timeline: Timeline) -> tuple[int, float]:
     return changes, seconds
 
 
-def _cells(name: str, faces: str, found: np.ndarray) -> list[str]:
+def _cells(name: str, faces: str, found: NDArray[np.float64]) -> list[str]:
     (alone, seconds), (head, _) = found
     if not seconds:
         return [name, faces, "0", "–", "–", "–"]

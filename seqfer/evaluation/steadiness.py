@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
 from seqfer.models.inference import LONGEST_GAP_S
 
 
-def label_changes(times_s: NDArray[np.float64], probabilities: NDArray[np.floating]) -> tuple[int, float]:
+def label_changes(times_s: NDArray[np.float64], probabilities: NDArray[np.floating[Any]]) -> tuple[int, float]:
     """Changes of the leading expression between neighbouring frames of one track, and the seconds that they span.
 
     Args:
@@ -25,7 +27,7 @@ def label_changes(times_s: NDArray[np.float64], probabilities: NDArray[np.floati
     return int(np.count_nonzero(np.diff(leading)[near])), float(steps[near].sum())
 
 
-def onset_s(times_s: NDArray[np.float64], shares: NDArray[np.floating]) -> tuple[float, float]:
+def onset_s(times_s: NDArray[np.float64], shares: NDArray[np.floating[Any]]) -> tuple[float, float]:
     """When a probability goes up to stay there: the one step that fits it best, in least squares.
 
     A single moment of a probability that flickers says little; the best step is where the means before and after
