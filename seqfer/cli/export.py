@@ -26,8 +26,8 @@ def export(
     and each clip. Scaling the pixels is part of it; finding faces, cutting them out, equalising them and finding
     their edges is not. Its metadata hold the labels in the order of the outputs and all that goes before.
 
-    The file stays only if ONNX Runtime gives the probabilities that PyTorch gives, within 0.001. It needs
-    `pip install 'seqfer[export]'`.
+    The file stays only if ONNX Runtime gives the probabilities that PyTorch gives, within 0.001. The command needs
+    the packages onnx and onnxruntime, which are seqfer's extra `export`.
     """
     from seqfer.models.bundled import load_model
     from seqfer.models.onnx_export import INPUT, OUTPUTS, export_onnx

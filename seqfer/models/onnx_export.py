@@ -127,6 +127,8 @@ def _steps_before(preprocess: Preprocess) -> list[str]:
     if preprocess.channels == 1:
         red, green, blue = GREYS[preprocess.grey]
         steps.append(f"make it grey: {red} R + {green} G + {blue} B")
+    else:
+        steps.append("put its planes in the order red, green, blue")
     if preprocess.equalize:
         steps.append("equalise its histogram, as cv2.equalizeHist does")
     if preprocess.edges:
@@ -184,7 +186,7 @@ def _traced(model: SequenceClassifier) -> bytes:
             output_names=list(OUTPUTS),
             opset_version=OPSET,
             dynamic_axes={INPUT: free, OUTPUTS[0]: free, OUTPUTS[1]: {0: "clips"}},
-            dynamo=False,  # the newer one needs more packages and 15 s, and fixes T
+            dynamo=False,  # the newer one needs more packages and 15 s, and says that T is fixed
         )
     return graph.getvalue()
 
@@ -196,6 +198,7 @@ def _checked(graph: bytes, model: SequenceClassifier, name: str, onnx: Any, runt
     Raises:
         ModelError: the graph is malformed, or the difference too large.
     """
+    runtime.disable_telemetry_events()  # which its builds for Windows have
     options = runtime.SessionOptions()
     options.intra_op_num_threads = torch.get_num_threads()
     options.log_severity_level = 4  # what is wrong is said here

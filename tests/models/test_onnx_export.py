@@ -157,6 +157,7 @@ def test_metadata_leave_out_what_is_not_so() -> None:
     assert texts["model"] == "caf?"
     assert json.loads(texts["planes"]) == ["red", "green", "blue"]
     assert not {"grey_weights", "faces_in_training", "temperature_applied"} & set(texts)
+    assert "red, green, blue" in texts["before_the_graph"]
     for part in ("grey", "canny", "equalise", "level"):
         assert part not in texts["before_the_graph"]
 
