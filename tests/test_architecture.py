@@ -84,7 +84,7 @@ def test_only_the_command_line_prints(path: Path) -> None:
             "import seqfer.live.reader, seqfer.live.session, seqfer.live.sources, seqfer.live.recording",
             {"mediapipe", "torchvision", "decord", "matplotlib", "pandas", "pyarrow"},
         ),
-        ("import seqfer.training.encoder, seqfer.training.head", {"mediapipe", "decord", "av", "pandas"}),
+        ("import seqfer.training.head", {"mediapipe", "decord", "av", "pandas"}),
         (
             "import seqfer.training.run, seqfer.training.crossval, seqfer.training.config_file",
             {"mediapipe", "decord", "av", "cv2", "pandas", "torchvision"},

@@ -21,6 +21,7 @@ from seqfer.cli import (
     ensemble,
     evaluate,
     explain,
+    export,
     live,
     manifest,
     models,
@@ -57,6 +58,7 @@ app.add_typer(classic.app)
 app.add_typer(papers.app)
 app.command()(explain.explain)
 app.command()(regions.regions)
+app.command()(export.export)
 app.command()(demo.demo)
 app.command()(models.models)
 app.command()(doctor.doctor)

@@ -17,6 +17,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from seqfer.datasets.packed import PackedClips
 from seqfer.datasets.types import SPLITS
 from seqfer.errors import DatasetError, OptionError
 from seqfer.labels import FER7
@@ -96,13 +97,15 @@ def load_fer2013(path: str | Path) -> dict[str, StillSet]:
     return {split: StillSet(np.stack(images[split]), np.array(labels[split], np.int64)) for split in SPLITS}
 
 
-def without_repeats(train: StillSet, *held_out: StillSet) -> StillSet:
-    """The training stills whose pixels are in none of the held-out sets.
+def stills_of(packed: PackedClips, split: str) -> StillSet:
+    """The stills of a split of a cache whose clips are FER-2013's: those that a manifest has left of them.
 
-    FER-2013 repeats 288 PrivateTest and 280 PublicTest images in its Training split, byte for byte.
+    Raises:
+        OptionError: a label is not one of FER-2013's.
     """
-    seen = np.concatenate([held.keys() for held in held_out])
-    return train.select(~np.isin(train.keys(), seen))
+    clips = [clip for clip in packed.clips if clip.split == split]
+    images = packed.frames[[clip.start for clip in clips], :, :, 0]
+    return StillSet(images, np.array([FER7.index(clip.label) for clip in clips], np.int64))
 
 
 def _read_folder(root: Path) -> Iterator[tuple[str, int, NDArray[np.uint8]]]:

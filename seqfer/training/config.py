@@ -143,6 +143,28 @@ class LossConfig:
 
 
 @dataclass(frozen=True)
+class TeacherConfig:
+    """A trained model that is learnt from beside the labels (distillation; Hinton et al., 2015).
+
+    It reads the very crops that the new model reads, disturbed and mixed (Beyer et al., CVPR 2022).
+
+    Attributes:
+        model: a bundled model's name or a model's folder, which may be an ensemble's; empty for none.
+        share: how much of the loss is disagreement with it; the labels have the rest.
+        temperature: by which both models' logits are divided before they are compared; above 1 what the teacher
+            thinks less likely counts more.
+    """
+
+    model: str = ""
+    share: float = 0.5
+    temperature: float = 2.0
+
+    def __post_init__(self) -> None:
+        if not 0 < self.share <= 1 or not self.temperature > 0:
+            raise OptionError("teacher.share must lie in (0, 1], and teacher.temperature be positive")
+
+
+@dataclass(frozen=True)
 class OptimizerConfig:
     """How weights follow their gradients.
 
@@ -207,6 +229,7 @@ class TrainConfig:
         data: what is learnt from.
         augmentation: disturbances of the face crops, one draw for all frames of a clip; 0 switches one off.
         loss: what is minimised.
+        teacher: a trained model that is learnt from too.
         optimizer: how weights follow their gradients.
         schedule: how the learning rate changes.
         epochs: passes over the training clips.
@@ -224,6 +247,7 @@ class TrainConfig:
     data: DataConfig = field(default_factory=DataConfig)
     augmentation: Strength = field(default_factory=Strength)
     loss: LossConfig = field(default_factory=LossConfig)
+    teacher: TeacherConfig = field(default_factory=TeacherConfig)
     optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
     schedule: ScheduleConfig = field(default_factory=ScheduleConfig)
     epochs: int = 30

@@ -113,6 +113,20 @@ def with_head(model: SequenceClassifier, head: str, **settings: Any) -> Sequence
     return changed
 
 
+def frames_alone(model: SequenceClassifier) -> SequenceClassifier:
+    """A model that reads each frame as this one's head would if it had no neighbours: `with_head` undone.
+
+    Raises:
+        ModelError: the model's head is no BiLSTM.
+    """
+    if not isinstance(model.head, BiLSTMHead):
+        raise ModelError("only the head 'bilstm' reads a frame beside its neighbours")
+    changed = SequenceClassifier(replace(model.architecture, head="mean", head_settings={}))
+    changed.encoder.load_state_dict(model.encoder.state_dict())
+    changed.head.get_submodule("frame").load_state_dict(model.head.frame.state_dict())
+    return changed.eval()
+
+
 def train_head(
     model: SequenceClassifier,
     train: StillSet,

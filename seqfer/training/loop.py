@@ -29,7 +29,7 @@ from seqfer.training.augmentation import Strength, disturb, draw, repeated
 from seqfer.training.batches import Batch, Batches
 from seqfer.training.config import TrainConfig
 from seqfer.training.config_file import to_yaml
-from seqfer.training.objective import Mix, balanced_weights, draw_mix, losses, mix_frames
+from seqfer.training.objective import Lesson, Mix, balanced_weights, draw_mix, losses, mix_frames
 from seqfer.training.optimizers import make_optimizer, moving_average, set_rate, stage_rates, stages_of
 from seqfer.training.processes import Team
 from seqfer.training.reader import Reader, autocast_type
@@ -39,6 +39,7 @@ from seqfer.training.results import measure, merit, on_disk, provenance_of
 from seqfer.training.schedule import Merit, rate_factor, without_gain
 from seqfer.training.start import label_set, not_shown, starting_model
 from seqfer.training.state import RunState
+from seqfer.training.teacher import Teacher, find_teacher
 
 STATE, CONFIG, BEST, LAST = "state.pt", "config.yaml", "best", "last"
 OWN_FILES = (STATE, CONFIG, BEST, LAST, METRICS, CURVES, TENSORBOARD)
@@ -82,7 +83,8 @@ class Trainer:
         Raises:
             OptionError: a split is empty, a class is absent from training, a label is not in the label set, or
                 settings do not fit each other.
-            ModelError: the model cannot be made, or the run was begun with other settings or data.
+            ModelError: the model cannot be made, its teacher does not fit it, or the run was begun with other
+                settings or data.
             OutputError: the folder cannot be written.
         """
         self.config, self.run_folder, self.device, self.team = config, run, device, team or Team()
@@ -90,7 +92,7 @@ class Trainer:
         labels = label_set(config, packed.clips, train, validation)
         truth = np.array([labels.index(clip.label) for clip in train], np.int64)
         self.not_learnt = not_shown(labels, train)
-        self.model, self.start_sha256 = starting_model(config, labels)
+        self.model, start = starting_model(config, labels)
         self.data = {**(data or {}), "frames_sha256": packed.frames_sha256, "clips": len(train)}
         rates = stage_rates(self.model, config.start.stage_rates)
         self._frozen = [stage for stage, rate in zip(stages_of(self.model), rates, strict=True) if rate == 0]
@@ -109,6 +111,9 @@ class Trainer:
         self._optimizer = make_optimizer(self.model, config.optimizer, config.start.stage_rates)
         self._average = moving_average(self.model, config.optimizer.ema) if config.optimizer.ema else None
         self._dtype = autocast_type(config.precision, device)
+        given = find_teacher(config.teacher, self.model.architecture)
+        self._teacher = Teacher(given.model, self._dtype, device) if given else None
+        self._given = {"start": start, "teacher": given.sha256 if given else "none"}
         self._scaler = torch.amp.GradScaler(device.type, enabled=self._dtype == torch.float16)
         self._progress, self._drawn = Progress(), -math.inf
         self._state = self._run_state()
@@ -178,7 +183,8 @@ class Trainer:
         images, mix = self._images(batch)
         labels = batch.labels.to(self.device)
         output: SequenceOutput = self._reader(images, batch.lengths)
-        sums, divisors = losses(output, batch.lengths, labels, mix, config.loss, self._weights)
+        lesson = Lesson(self._teacher.read(images, batch.lengths), config.teacher) if self._teacher else None
+        sums, divisors = losses(output, batch.lengths, labels, mix, config.loss, self._weights, lesson)
         total = self.team.sum(torch.cat([sums.detach(), divisors]))
         kinds = torch.tensor([config.loss.clip, config.loss.frame], device=self.device)
         # The processes' gradients are averaged, so each loss counts as often as there are processes.
@@ -255,7 +261,7 @@ class Trainer:
         entry = self.history[-1]
         with on_disk(self.run_folder):
             for name in (BEST, LAST) if entry["best"] else (LAST,):
-                provenance = provenance_of(self.config, self.start_sha256, self.data, entry)
+                provenance = provenance_of(self.config, self._given, self.data, entry)
                 save_checkpoint(self.run_folder / name, self._kept_model(), provenance)
             draw = self.finished or perf_counter() - self._drawn > DRAW_EVERY_S
             write_records(self.run_folder, self.history, draw)
@@ -285,7 +291,7 @@ class Trainer:
         parts: dict[str, Any] = {"model": self.model, "optimizer": self._optimizer, "scaler": self._scaler}
         if self._average is not None:
             parts["average"] = self._average
-        origin = {**_flat(asdict(self.config)), "data": self.data, "start": self.start_sha256}
+        origin = {**_flat(asdict(self.config)), "data": self.data, **self._given}
         return RunState(self.run_folder / STATE, origin, progress=self._progress, **parts)
 
 

@@ -1,4 +1,4 @@
-"""What a step minimises: cross-entropy of clips and frames, weighted, smoothed, of mixed pairs."""
+"""What a step minimises: cross-entropy of clips and frames, weighted, smoothed, mixed, or what a teacher says."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from seqfer.models.heads import SequenceOutput, frame_mask
-from seqfer.training.config import LossConfig
+from seqfer.training.config import LossConfig, TeacherConfig
 
 
 @dataclass(frozen=True)
@@ -57,8 +57,27 @@ def balanced_weights(labels: NDArray[np.int64], classes: int) -> Tensor:
     return torch.from_numpy(len(labels) / (np.count_nonzero(counts) * np.maximum(counts, 1))).float()
 
 
+@dataclass(frozen=True)
+class Lesson:
+    """What a teacher says of a batch.
+
+    Attributes:
+        output: of the teacher, for the same frames as the model's own.
+        config: how much it counts, and at which temperature.
+    """
+
+    output: SequenceOutput
+    config: TeacherConfig
+
+
 def losses(
-    output: SequenceOutput, lengths: Tensor, labels: Tensor, mix: Mix | None, loss: LossConfig, weights: Tensor
+    output: SequenceOutput,
+    lengths: Tensor,
+    labels: Tensor,
+    mix: Mix | None,
+    loss: LossConfig,
+    weights: Tensor,
+    lesson: Lesson | None = None,
 ) -> tuple[Tensor, Tensor]:
     """Sums of the weighted losses of a batch, and what they are to be divided by.
 
@@ -68,7 +87,8 @@ def losses(
         labels: (B,) of the clips.
         mix: how the clips were mixed.
         loss: what counts how much.
-        weights: (K,) of the classes.
+        weights: (K,) of the classes; a teacher's part goes without.
+        lesson: what a teacher says of the clips, if there is one.
 
     Returns:
         (2,) sums over clips and over frames, and (2,) the numbers of clips and of frames.
@@ -89,7 +109,25 @@ def losses(
             divisor = divisor + share * len(target)
         sums.append(total)
         divisors.append(divisor)
+    if lesson:
+        share, taught = lesson.config.share, (lesson.output.clip_logits, lesson.output.frame_logits[mask])
+        sums = [
+            (1 - share) * own + share * disagreement(logits, theirs, lesson.config.temperature)
+            for own, (logits, _), theirs in zip(sums, both, taught, strict=True)
+        ]
     return torch.stack(sums), torch.stack(divisors).detach()
+
+
+def disagreement(logits: Tensor, teacher: Tensor, temperature: float) -> Tensor:
+    """Sum over N samples of how far a model's probabilities are from its teacher's (Kullback-Leibler divergence).
+
+    Args:
+        logits: (N, K) of the model.
+        teacher: (N, K) of the teacher.
+        temperature: by which both are divided. The sum is multiplied by its square, as gradients shrink by that.
+    """
+    ours, theirs = (F.log_softmax(some / temperature, 1) for some in (logits, teacher))
+    return temperature**2 * F.kl_div(ours, theirs, reduction="sum", log_target=True)
 
 
 def _targets(labels: Tensor, mix: Mix | None) -> list[tuple[float, Tensor]]:

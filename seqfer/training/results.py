@@ -52,18 +52,21 @@ def merit(entry: dict[str, Any], select: str) -> Merit:
     return (-loss,) if select == "loss" else (float(figures[select]), -loss)
 
 
-def provenance_of(config: TrainConfig, start: str, data: dict[str, Any], entry: dict[str, Any]) -> Provenance:
+def provenance_of(
+    config: TrainConfig, given: dict[str, str], data: dict[str, Any], entry: dict[str, Any]
+) -> Provenance:
     """The record of an epoch's model.
 
     Args:
         config: the run's settings.
-        start: what the weights were at first.
+        given: the weights that the run began with, as `start`, and its teacher's, as `teacher`: their SHA-256, or
+            what there was instead.
         data: what was learnt from.
         entry: of the epoch, in the run's history.
     """
     training = {
         "config": asdict(config),
-        "start_sha256": start,
+        **{f"{name}_sha256": weights for name, weights in given.items()},
         "data": data,
         "epoch": entry["epoch"],
         "seed": config.seed,

@@ -21,6 +21,7 @@ from seqfer.training.loop import OWN_FILES, Trainer
 from seqfer.training.optimizers import stage_rates
 from seqfer.training.processes import Team
 from seqfer.training.start import label_set, starting_model
+from seqfer.training.teacher import find_teacher
 
 T = TypeVar("T", bound=PackedClip | ClipRecord)
 
@@ -96,6 +97,7 @@ def check_settings(config: TrainConfig, labels: LabelSet) -> None:
     """Raise ModelError or OptionError if no model can be made by the settings."""
     model, _ = starting_model(config, labels)
     stage_rates(model, config.start.stage_rates)
+    find_teacher(config.teacher, model.architecture)
 
 
 def describe(data: Path, manifest: Manifest, packed: PackedClips) -> dict[str, Any]:

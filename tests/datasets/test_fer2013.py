@@ -2,15 +2,18 @@ from __future__ import annotations
 
 import csv
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 
-from seqfer.datasets.fer2013 import StillSet, load_fer2013, without_repeats
-from seqfer.errors import DatasetError
+from seqfer.datasets.fer2013 import load_fer2013, stills_of
+from seqfer.datasets.packed import PackedClip, PackedClips
+from seqfer.errors import DatasetError, OptionError
 from seqfer.labels import FER7
+from seqfer.preprocess import Preprocess
 from tests.conftest import SHARED
 
 
@@ -62,17 +65,18 @@ def test_every_layout_gives_the_same_stills(tmp_path: Path, layout: object) -> N
         assert {(int(k), i.tobytes()) for k, i in zip(stills.labels, stills.images, strict=True)} == expected
 
 
-def test_repeats_of_held_out_stills_leave_training(tmp_path: Path) -> None:
-    splits = load_fer2013(as_csv(tmp_path))
-    clean = without_repeats(splits["train"], splits["validation"], splits["test"])
-    assert clean.labels.tolist() == [3, 6]
-
-
-def test_the_digest_names_pixels_and_labels() -> None:
-    images = np.stack([picture(1), picture(2)])
-    stills = StillSet(images, np.array([0, 1], np.int64))
-    assert stills.sha256() == StillSet(images.copy(), np.array([0, 1], np.int64)).sha256()
-    assert stills.sha256() != StillSet(images, np.array([1, 0], np.int64)).sha256()
+def test_stills_of_a_cache_are_those_of_its_split() -> None:
+    frames = np.stack([picture(number) for *_, number in ROWS])[..., None]
+    clips = [
+        PackedClip(f"{k}", k, 1, FER7.names[label], "", split, None, (0.0,))
+        for k, (split, label, _) in enumerate(ROWS)
+    ]
+    packed = PackedClips(frames, tuple(clips), Preprocess(48, 1), {}, "made", "f" * 64)
+    stills = stills_of(packed, "test")
+    assert stills.labels.tolist() == [1, 5]
+    assert (stills.images == np.stack([picture(1), picture(6)])).all()
+    with pytest.raises(OptionError, match="bored"):
+        stills_of(replace(packed, clips=(replace(clips[0], label="bored"),)), "train")
 
 
 def write_csv(folder: Path, rows: list[list[str]]) -> Path:

@@ -9,8 +9,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from seqfer.models.heads import SequenceOutput
-from seqfer.training.config import LossConfig
-from seqfer.training.objective import Mix, balanced_weights, draw_mix, losses, mix_frames
+from seqfer.training.config import LossConfig, TeacherConfig
+from seqfer.training.objective import Lesson, Mix, balanced_weights, disagreement, draw_mix, losses, mix_frames
 
 LENGTHS = torch.tensor([4, 1, 2])
 LABELS = torch.tensor([2, 0, 1])
@@ -118,6 +118,38 @@ def test_a_mixture_with_nothing_of_the_other_changes_nothing() -> None:
         strict=True,
     ):
         torch.testing.assert_close(mixed, plain)
+
+
+def other_output() -> SequenceOutput:
+    """Another model's logits of the same clips; what it says behind their ends must not count."""
+    generator = torch.Generator().manual_seed(1)
+    frames, clips = torch.randn(3, 4, 3, generator=generator), torch.randn(3, 3, generator=generator)
+    return SequenceOutput(frames, clips, torch.zeros(3, 4))
+
+
+@pytest.mark.parametrize("share", [0.3, 1.0])
+@pytest.mark.parametrize("temperature", [1.0, 3.0])
+def test_a_teacher_has_its_share_in_both_losses(share: float, temperature: float) -> None:
+    made, teacher, loss = output(), other_output(), LossConfig(label_smoothing=0.1)
+    lesson = Lesson(teacher, TeacherConfig("given", share, temperature))
+    by_labels, _ = losses(made, LENGTHS, LABELS, None, loss, WEIGHTS)
+    sums, divisors = losses(made, LENGTHS, LABELS, None, loss, WEIGHTS, lesson)
+    divergences = []
+    for ours, theirs in (
+        (made.clip_logits, teacher.clip_logits),
+        (own_frames(made.frame_logits), own_frames(teacher.frame_logits)),
+    ):
+        p, q = (theirs / temperature).softmax(1), (ours / temperature).softmax(1)
+        divergences.append(temperature**2 * (p * (p / q).log()).sum())
+    torch.testing.assert_close(sums, (1 - share) * by_labels + share * torch.stack(divergences))
+    torch.testing.assert_close(divisors, torch.tensor([3.0, 7.0]))
+
+
+def test_who_agrees_with_the_teacher_has_nothing_to_learn_from_it() -> None:
+    logits = torch.randn(5, 7, requires_grad=True)
+    found = disagreement(logits, logits.detach() + 2.5, 4.0)  # probabilities do not know a constant
+    assert float(found.detach()) == pytest.approx(0, abs=1e-5)
+    assert torch.autograd.grad(found, logits)[0].abs().max() < 1e-5
 
 
 @pytest.mark.parametrize(

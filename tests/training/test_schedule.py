@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 from torch.optim import lr_scheduler
 
 from seqfer.training.config import ScheduleConfig
-from seqfer.training.encoder import one_cycle
 from seqfer.training.schedule import rate_factor, without_gain
 
 EPOCHS = 40
@@ -102,13 +101,6 @@ def test_a_plateau_is_left_by_whatever_is_better(merits: list[tuple[float, ...]]
 def test_rates_climb_first_and_then_begin_at_their_peak(name: Any, factors: dict[float, float]) -> None:
     schedule = ScheduleConfig(name, warmup=2, every=4)
     assert {epoch: rate_factor(schedule, epoch, 10) for epoch in factors} == pytest.approx(factors, abs=1e-9)
-
-
-def test_one_cycle_is_that_of_the_bundled_models_recipe() -> None:
-    for epoch in np.arange(0, 20.01, 0.5):
-        for warmup, share in ((0, 0.3), (5, 0.25)):
-            factor = rate_factor(ScheduleConfig("one_cycle", warmup=warmup), float(epoch), 20)
-            assert factor == pytest.approx(one_cycle(float(epoch) / 20, share), abs=1e-9)
 
 
 @settings(max_examples=300, deadline=None)

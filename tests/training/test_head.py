@@ -1,0 +1,113 @@
+"""Training a head on clips of stills: it gains over frames read alone, and goes on where it was stopped."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from seqfer.datasets.fer2013 import StillSet
+from seqfer.errors import ModelError
+from seqfer.models.checkpoint import load_checkpoint
+from seqfer.models.classifier import Architecture, SequenceClassifier
+from seqfer.models.heads import BiLSTMHead
+from seqfer.training.augmentation import Strength, disturb, draw, still_noise
+from seqfer.training.clips import ClipStyle
+from seqfer.training.head import HeadRecipe, frames_alone, train_head, with_head
+
+CPU = torch.device("cpu")
+SMALL = {"stem_width": 8, "widths": (16, 16), "blocks": (1, 1)}
+
+
+def stripes(count: int, seed: int) -> StillSet:
+    """Noisy pictures whose label is the direction and width of their stripes."""
+    generator = np.random.default_rng(seed)
+    labels = np.arange(count) % 7
+    y, x = np.mgrid[0:48, 0:48]
+    angles, widths = labels % 4 * np.pi / 4, 4 + 4 * (labels // 4)
+    waves = np.stack(
+        [np.sin((np.cos(a) * x + np.sin(a) * y) * 2 * np.pi / w) for a, w in zip(angles, widths, strict=True)]
+    )
+    images = 128 + 70 * waves + generator.normal(0, 40, waves.shape)
+    return StillSet(images.clip(0, 255).astype(np.uint8), labels.astype(np.int64))
+
+
+TRAIN, VALIDATION = stripes(210, 0), stripes(70, 1)
+
+
+@pytest.fixture(scope="module")
+def encoder() -> SequenceClassifier:
+    """A model that reads single frames, and has learnt to."""
+    torch.manual_seed(0)
+    generator = torch.Generator().manual_seed(0)
+    model = SequenceClassifier(Architecture(encoder_settings=SMALL, head="mean"))
+    optimizer = torch.optim.AdamW(model.parameters(), 0.01)
+    preprocess, alone = model.architecture.preprocess, torch.ones(30, dtype=torch.int64)
+    planes, labels = preprocess.planes(torch.from_numpy(TRAIN.images)[..., None]), torch.from_numpy(TRAIN.labels)
+    for _ in range(4):
+        for batch in torch.split(torch.randperm(len(TRAIN), generator=generator), 30):
+            images = disturb(planes[batch], draw(Strength(), still_noise(len(batch), generator)), generator)
+            logits = model(preprocess.scale(images)[:, None], alone).clip_logits
+            optimizer.zero_grad()
+            torch.nn.functional.cross_entropy(logits, labels[batch]).backward()  # type: ignore[no-untyped-call]
+            optimizer.step()
+    return model.eval()
+
+
+RECIPE = HeadRecipe(
+    steps=80,
+    frames_per_step=400,
+    longest=30,
+    peak_rate=1e-2,
+    report_every=40,
+    validation_clips=60,
+    style=ClipStyle(changes=0.4),
+)
+
+
+def run(encoder: SequenceClassifier, folder: Path, stop_after: int = 99) -> list:
+    torch.manual_seed(0)
+    model = with_head(encoder, "bilstm", width=16)
+    reports = []
+    for report in train_head(model, TRAIN, VALIDATION, RECIPE, folder, CPU, {}):
+        reports.append(report)
+        if len(reports) == stop_after:
+            break
+    return reports
+
+
+def test_a_new_head_reads_as_the_old_one(encoder: SequenceClassifier) -> None:
+    model = with_head(encoder, "bilstm", width=16).eval()
+    assert isinstance(model.head, BiLSTMHead)
+    clips, lengths = torch.randn(2, 5, 1, 48, 48), torch.tensor([5, 3])
+    with torch.inference_mode():
+        assert torch.allclose(model(clips, lengths).frame_logits, encoder(clips, lengths).frame_logits, atol=1e-5)
+        without = frames_alone(model).eval()
+        assert torch.equal(without(clips, lengths).frame_logits, encoder(clips, lengths).frame_logits)
+    with pytest.raises(ModelError, match="each frame alone"):
+        with_head(model, "bilstm")
+    with pytest.raises(ModelError, match="beside its neighbours"):
+        frames_alone(encoder)
+
+
+def test_it_gains_over_frames_read_alone(encoder: SequenceClassifier, tmp_path: Path) -> None:
+    reports = run(encoder, tmp_path)
+    assert [report.step for report in reports] == [40, 80]
+    figures = reports[-1].validation
+    assert figures.clips > 10
+    assert figures.frame_accuracy > figures.frame_accuracy_alone
+    assert figures.changes_per_s < 0.6 * figures.changes_per_s_alone
+    chosen = load_checkpoint(tmp_path / "best")
+    assert chosen.model.architecture.head == "bilstm"
+    original, kept = encoder.encoder.state_dict(), chosen.model.encoder.state_dict()
+    for name, value in original.items():  # the encoder stayed as it was, but for its stored precision
+        assert torch.allclose(value.float(), kept[name].float(), rtol=2e-3, atol=1e-4), name
+
+
+def test_stopped_and_started_again_it_ends_the_same(encoder: SequenceClassifier, tmp_path: Path) -> None:
+    whole = run(encoder, tmp_path / "whole")
+    parts = run(encoder, tmp_path / "parts", stop_after=1) + run(encoder, tmp_path / "parts")
+    assert [r.loss for r in parts] == [r.loss for r in whole]
+    assert load_checkpoint(tmp_path / "whole/best").sha256 == load_checkpoint(tmp_path / "parts/best").sha256

@@ -1,0 +1,111 @@
+"""Learning from a trained model: which ones can teach, and that it is the teacher who is followed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from seqfer.errors import ModelError
+from seqfer.labels import LabelSet
+from seqfer.models.checkpoint import Provenance, load_checkpoint, save_checkpoint
+from seqfer.models.classifier import Architecture, SequenceClassifier
+from seqfer.models.ensemble import ensemble_of
+from seqfer.preprocess import Preprocess
+from seqfer.training.config import TeacherConfig, TrainConfig
+from seqfer.training.loop import Trainer
+from seqfer.training.teacher import Teacher, find_teacher
+from tests.training.striped_clips import LABELS, SIZE, SMALL, small_config, split_of, striped_clips
+
+CPU = torch.device("cpu")
+CLIPS = striped_clips()
+
+
+def network(
+    labels: tuple[str, ...] = LABELS, size: int = SIZE, seed: int = 0, **others: Any
+) -> SequenceClassifier:
+    torch.manual_seed(seed)
+    settings: dict[str, Any] = {"head": "mean", **others}
+    return SequenceClassifier(
+        Architecture(encoder_settings=SMALL, labels=LabelSet(labels), preprocess=Preprocess(size, 1), **settings)
+    ).eval()
+
+
+def trainer(config: TrainConfig, folder: Path) -> Trainer:
+    return Trainer(config, CLIPS, split_of(CLIPS, "train"), split_of(CLIPS, "validation"), folder, CPU)
+
+
+def saved(model: SequenceClassifier, folder: Path) -> str:
+    save_checkpoint(folder, model, Provenance())
+    return str(folder)
+
+
+def test_nobody_teaches_unless_settings_name_one() -> None:
+    assert find_teacher(TeacherConfig(), network().architecture) is None
+
+
+@pytest.mark.parametrize(
+    ("teacher", "problem"),
+    [
+        (
+            network(("sad", "angry", "happy")),
+            "has other labels (sad, angry, happy) than the model (angry, happy, sad)",
+        ),
+        (network(size=24), "has other crops (Preprocess(size=24,"),
+        (network(frame_rate=10.0), "has other frame rate (10.0) than the model (25.0)"),
+    ],
+    ids=["labels", "crops", "rate"],
+)
+def test_who_reads_something_else_cannot_teach(teacher: SequenceClassifier, problem: str, tmp_path: Path) -> None:
+    name = saved(teacher, tmp_path / "teacher")
+    with pytest.raises(ModelError) as error:
+        find_teacher(TeacherConfig(name), network().architecture)
+    assert str(error.value).startswith(f"teacher.model: {name!r} {problem}")
+
+
+def test_a_teacher_reads_as_it_does_alone_and_does_not_learn(tmp_path: Path) -> None:
+    model = network(head="bilstm", head_settings={"width": 4, "dropout": 0.5})
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    images, lengths = torch.randn(5, 1, SIZE, SIZE), torch.tensor([3, 2])
+    clips = torch.zeros(2, 3, 1, SIZE, SIZE)
+    clips[0], clips[1, :2] = images[:3], images[3:]
+    with torch.no_grad():
+        alone = model(clips, lengths)
+    said = Teacher(model, torch.float32, CPU).read(images, lengths)
+    torch.testing.assert_close(said.clip_logits, alone.clip_logits)
+    torch.testing.assert_close(said.frame_logits, alone.frame_logits)
+    assert not said.clip_logits.requires_grad
+    assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
+
+
+@pytest.mark.parametrize("ensemble", [False, True], ids=["one", "ensemble"])
+def test_a_pupil_takes_over_what_a_teacher_says_against_the_labels(ensemble: bool, tmp_path: Path) -> None:
+    # A teacher that has learnt, and then calls every expression by the next one's name.
+    list(trainer(small_config(epochs=8, model__head="mean", model__head_settings={}), tmp_path / "t").run())
+    checkpoint = load_checkpoint(tmp_path / "t" / "best")
+    with torch.no_grad():
+        for weight in checkpoint.model.head.parameters():
+            weight.copy_(weight.roll(1, 0))
+    teacher = saved(checkpoint.model, tmp_path / "teacher")
+    if ensemble:
+        given = load_checkpoint(teacher)
+        teacher = saved(ensemble_of([given, given])[0], tmp_path / "joined")
+
+    config = small_config(epochs=8, teacher__model=teacher, teacher__share=1.0, teacher__temperature=1.0, seed=1)
+    pupil = trainer(config, tmp_path / "pupil")
+    list(pupil.run())
+    assert pupil.history[-1]["validation"]["uar"] < 0.2  # guessing is right more often
+    training = load_checkpoint(tmp_path / "pupil" / "last").provenance.training
+    assert training["teacher_sha256"] == load_checkpoint(teacher).sha256
+
+
+def test_a_run_goes_on_under_its_own_teacher_only(tmp_path: Path) -> None:
+    teacher = tmp_path / "teacher"
+    config = small_config(teacher__model=saved(network(), teacher))
+    run = trainer(config, tmp_path / "run").run()
+    next(report for report in run if hasattr(report, "validation"))
+    saved(network(seed=5), teacher)
+    with pytest.raises(ModelError, match="begun with another teacher;"):
+        trainer(config, tmp_path / "run")
