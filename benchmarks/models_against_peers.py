@@ -144,14 +144,14 @@ def is_ready(contender: Contender, stills: StillSet) -> bool:
     """Load a model and let it read two faces; one line on stderr where that cannot be."""
     missing = contender.missing()
     if missing:
-        remark_line(f"{contender.name} is not here, for lack of {', '.join(missing)}: {contender.install}")
+        remark_line(f"{contender.name}: not here, for lack of {', '.join(missing)}; {contender.install}")
         return False
     try:
         contender.load()
         contender.probabilities(stills.images[:2])
     except Exception as error:  # other people's code, and downloads
         reason = " ".join(str(error).split())[:200]
-        remark_line(f"{contender.name} cannot be read ({type(error).__name__}: {reason}): {contender.install}")
+        remark_line(f"{contender.name}: cannot be loaded ({type(error).__name__}: {reason}); {contender.install}")
         return False
     return True
 
@@ -220,10 +220,10 @@ def check_same_stills(runs: list[Run], paths: list[Path]) -> None:
 
 
 def named_rows(runs: list[Run]) -> list[tuple[str, Row]]:
-    """Every model with its name, which says of which run it is where there are several."""
+    """Every model with its name and version, and the number of its run where there are several."""
     several = len(runs) > 1
     return [
-        (f"{row.name} [{number}]" if several else row.name, row)
+        (f"{row.name} ({row.version})" + (f" [{number}]" if several else ""), row)
         for number, run in enumerate(runs, start=1)
         for row in run.rows
     ]
@@ -241,10 +241,10 @@ def print_tables(runs: list[Run]) -> None:
             table.add_row(name if part == ALL else "", part, str(figures["n"]), *texts)
         table.add_section()
     CONSOLE.print(table)
-    table = Table("model", "version", "parameters", "file", "faces/s", "lowest to highest")
+    table = Table("model", "parameters", "file", "faces/s", "lowest to highest")
     for name, row in rows:
         spread = f"{min(row.faces_per_s):.0f} to {max(row.faces_per_s):.0f}"
-        table.add_row(name, row.version or "?", *cost_of(row), spread)
+        table.add_row(name, *cost_of(row), spread)
     CONSOLE.print(table)
     for line in (*conditions(runs), *(f"{name} learnt from: {row.learnt_from}" for name, row in rows)):
         CONSOLE.print(line)
@@ -257,8 +257,7 @@ def markdown_of(runs: list[Run]) -> list[str]:
         figures = {part: figures_of(np.array(counts)) for part, counts in row.matrices.items()}
         texts = [shown(figures[ALL], key) for key in ("accuracy", "uar", "macro_f1")]
         unlike = [shown(figures[UNLIKE], key) if UNLIKE in figures else "–" for key in ("accuracy", "uar")]
-        version = "" if row.name.startswith("seqfer") else f" {row.version}"
-        lines.append([name + version, *texts, *unlike, *cost_of(row)])
+        lines.append([name, *texts, *unlike, *cost_of(row)])
     sums = {part: np.sum(counts) for _, row in named_rows(runs) for part, counts in row.matrices.items()}
     named = {ALL: "", UNLIKE: " unlike any of Training"}
     stills = ", ".join(f"{sums[part]} stills" + text for part, text in named.items() if part in sums)

@@ -87,7 +87,7 @@ def by_number(names: Mapping[int, str]) -> list[str]:
 class Seqfer(Contender):
     """A model that comes with seqfer."""
 
-    needs = ("torch", "safetensors", "pydantic")
+    needs: tuple[str, ...] = ("torch", "safetensors", "pydantic")
     install = "pip install torch safetensors pydantic"
     learnt_from = "see its card"
 
@@ -224,8 +224,8 @@ class HSEmotion(Contender):
 def contenders() -> list[Contender]:
     """The bundled models, in each precision in which annotate may read them here, and the peers."""
     peers: list[Contender] = [Fer(), FerKeras(), DeepFace(), HSEmotion()]
-    if Seqfer("", "").missing():
-        return [Seqfer("(all models)", "float32"), *peers]
+    if Seqfer("compact", "float32").missing():
+        return [Seqfer("compact", "float32"), *peers]
     import torch
 
     from seqfer.models.bundled import bundled_models

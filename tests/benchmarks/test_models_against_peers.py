@@ -31,7 +31,7 @@ def stills(count: int, seed: int) -> StillSet:
 class Brightest(Contender):
     """Answers with the remainder of a still's first pixel; says that it is broken if told so."""
 
-    needs = ()
+    needs: tuple[str, ...] = ()
     install = "pip install brightest"
     learnt_from = "nothing"
 
@@ -67,8 +67,8 @@ class TestMeasuring:
         assert run.faces == 8
         lines = capsys.readouterr().err.splitlines()
         assert len(lines) == 2
-        assert "far is not here, for lack of no_such_module: pip install brightest" in lines[0]
-        assert "bad cannot be read (ConnectionError: no way to the weights)" in lines[1]
+        assert "far: not here, for lack of no_such_module; pip install brightest" in lines[0]
+        assert "bad: cannot be loaded (ConnectionError: no way to the weights)" in lines[1]
 
     def test_no_model_at_all_is_an_error(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(script, "contenders", lambda: [Absent("far")])
@@ -92,8 +92,8 @@ class TestJoining:
         assert load_run(tmp_path / "run.json") == RUN
 
     def test_models_of_several_runs_say_whose_they_are(self) -> None:
-        assert [name for name, _ in named_rows([RUN])] == ["one"]
-        assert [name for name, _ in named_rows([RUN, RUN])] == ["one [1]", "one [2]"]
+        assert [name for name, _ in named_rows([RUN])] == ["one (1.2)"]
+        assert [name for name, _ in named_rows([RUN, RUN])] == ["one (1.2) [1]", "one (1.2) [2]"]
 
     def test_runs_on_other_stills_are_not_joined(self) -> None:
         with pytest.raises(DatasetError, match=r"^b\.json: was measured on other stills than a\.json"):
@@ -130,7 +130,7 @@ class TestJoining:
 def test_the_readmes_table_has_a_line_for_each_model() -> None:
     head, _, line, empty, below = markdown_of([RUN])
     assert head.count("|") == line.count("|")
-    assert line.startswith("| one 1.2 | 100.00 % (")
+    assert line.startswith("| one (1.2) | 100.00 % (")
     assert line.endswith("| 2.63 M | 5.30 MB | 100 |")
     assert empty == ""
     assert below.startswith(
