@@ -35,7 +35,7 @@ from rich.table import Table
 
 from seqfer.cli.console import counted, error_line, remark_line
 from seqfer.datasets.fer2013 import StillSet, load_fer2013
-from seqfer.errors import DatasetError, OptionError, SeqferError
+from seqfer.errors import DatasetError, OptionError, OutputError, SeqferError
 from seqfer.evaluation.metrics import confusion_matrix
 from seqfer.evaluation.stills import ALL, UNLIKE, figures_of, parts_of, shown
 from seqfer.evaluation.tables import markdown_table
@@ -44,6 +44,7 @@ from seqfer.labels import FER7
 from seqfer.machine import usable_cores
 
 FORMAT = 1  # of a saved run
+COST = ("parameters", "file", "faces/s")
 CONSOLE = Console(width=150, markup=False, highlight=False)
 
 
@@ -101,6 +102,8 @@ def main() -> None:
             raise OptionError("--fer2013 or --join is needed: what to measure on, or which runs to print")
         if options.faces < 1 or options.turns < 1:
             raise OptionError("--faces and --turns must be at least 1")
+        if options.save and not options.save.parent.is_dir():
+            raise OutputError(options.save, "is in no folder; make it first, or choose another place")
         if options.cores:
             os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: options.cores])
         data = load_fer2013(options.fer2013)
@@ -186,7 +189,7 @@ def save_run(run: Run, path: Path) -> None:
         with write_whole(path) as place:
             place.write_text(json.dumps({"format": FORMAT, **asdict(run)}, indent=1) + "\n", encoding="utf-8")
     except OSError as error:
-        raise DatasetError(path, f"cannot be written ({error.strerror})") from error
+        raise OutputError(path, f"cannot be written ({error.strerror})") from error
 
 
 def load_run(path: Path) -> Run:
@@ -216,7 +219,7 @@ def load_run(path: Path) -> Run:
 def check_same_stills(runs: list[Run], paths: list[Path]) -> None:
     for run, path in zip(runs, paths, strict=True):
         if run.stills_sha256 != runs[0].stills_sha256:
-            raise DatasetError(path, f"was measured on other stills than {paths[0]}; give both the same FER-2013")
+            raise DatasetError(path, f"was measured on other stills than {paths[0]}; measure both on one copy")
 
 
 def named_rows(runs: list[Run]) -> list[tuple[str, Row]]:
@@ -231,9 +234,8 @@ def named_rows(runs: list[Run]) -> list[tuple[str, Row]]:
 
 def print_tables(runs: list[Run]) -> None:
     rows = named_rows(runs)
-    table = Table(
-        "model", "stills", "n", "accuracy", "UAR", "macro F1", title="FER-2013 PrivateTest, 95 % intervals"
-    )
+    table = Table("model", "stills", "n", "accuracy", "UAR", "macro F1")
+    table.title = "FER-2013 PrivateTest, 95 % intervals"
     for name, row in rows:
         for part, counts in row.matrices.items():
             figures = figures_of(np.array(counts))
@@ -241,7 +243,7 @@ def print_tables(runs: list[Run]) -> None:
             table.add_row(name if part == ALL else "", part, str(figures["n"]), *texts)
         table.add_section()
     CONSOLE.print(table)
-    table = Table("model", "parameters", "file", "faces/s", "lowest to highest")
+    table = Table("model", *COST, "lowest to highest")
     for name, row in rows:
         spread = f"{min(row.faces_per_s):.0f} to {max(row.faces_per_s):.0f}"
         table.add_row(name, *cost_of(row), spread)
@@ -261,17 +263,7 @@ def markdown_of(runs: list[Run]) -> list[str]:
     sums = {part: np.sum(counts) for _, row in named_rows(runs) for part, counts in row.matrices.items()}
     named = {ALL: "", UNLIKE: " unlike any of Training"}
     stills = ", ".join(f"{sums[part]} stills" + text for part, text in named.items() if part in sums)
-    head = [
-        "model",
-        "accuracy",
-        "UAR",
-        "macro F1",
-        "accuracy, unlike",
-        "UAR, unlike",
-        "parameters",
-        "file",
-        "faces/s",
-    ]
+    head = ["model", "accuracy", "UAR", "macro F1", "accuracy, unlike", "UAR, unlike", *COST]
     return [*markdown_table(head, lines), f"{stills}. " + " ".join(conditions(runs))]
 
 

@@ -7,7 +7,8 @@ Each still is read whole, as FER-2013 has it, and as annotate would crop it: lai
 sizes, found there by the detector, cut out with the model's crop geometry. Only stills whose face was found count,
 in every reading. "own square" is the still cut out of the scene just where it lies, so that the difference of the
 crop from it is of framing alone, not of enlarging and shrinking. The last table says where the crops lie: what a
-margin and training's disturbances have to match.
+margin and training's disturbances have to match. Beyond the still a scene is made up, and the further a margin
+reaches there, the worse it looks than it would in a video.
 
 PublicTest is for choosing a margin; PrivateTest (--split test) chooses nothing.
 """
@@ -16,10 +17,11 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TypeVar
 
 import cv2
 import numpy as np
@@ -45,12 +47,15 @@ from seqfer.evaluation.stills import taken_whole
 from seqfer.faces.alignment import align, square_of
 from seqfer.faces.geometry import cut_square
 from seqfer.faces.types import DETECTORS, Detection, Detector, create_detector
+from seqfer.files import write_whole
 from seqfer.labels import FER7
 from seqfer.models.bundled import load_model
 from seqfer.models.inference import Predictor, read_crops
 from seqfer.preprocess import Preprocess
 
 CONSOLE = Console(width=130, highlight=False)
+Number = TypeVar("Number", int, float)
+
 OWN = "own square"
 COLUMNS = ("side", "found", "n", "margin", "whole", OWN, "crop", "crop - whole", f"crop - {OWN}")
 SHEET_STILLS, SHEET_PIXELS = 6, 144  # of the contact sheet: stills of each size, and height of a row
@@ -91,12 +96,16 @@ def main() -> None:
     preprocess, labels = model.architecture.preprocess, model.architecture.labels
     if labels != FER7:
         raise OptionError(f"the model must tell apart {', '.join(FER7)}, not {', '.join(labels)}")
-    sides = [int(side) for side in numbers_of(options.sides, "--sides")]
-    margins = numbers_of(options.margins, "--margins") if options.margins else [preprocess.geometry.margin]
+    sides = numbers_of(options.sides, int, "--sides")
+    margins = [preprocess.geometry.margin]
+    if options.margins:
+        margins = numbers_of(options.margins, float, "--margins")
     by_margin = {
         f"{margin:g}": replace(preprocess, geometry=replace(preprocess.geometry, margin=margin))
         for margin in margins
     }
+    if options.sheet and not options.sheet.parent.is_dir():
+        raise OutputError(options.sheet, "is in no folder; make it first, or choose another place")
     stills = shuffled(load_fer2013(options.fer2013)[options.split], options.count, options.seed)
     with closing(create_detector(options.detector)) as detector:
         sized = [find_and_crop(stills, side, detector, by_margin, options.seed) for side in sides]
@@ -112,14 +121,14 @@ def main() -> None:
     print_placements(sized)
 
 
-def numbers_of(text: str, option: str) -> list[float]:
+def numbers_of(text: str, kind: Callable[[str], Number], option: str) -> list[Number]:
     """Distinct numbers between commas.
 
     Raises:
         OptionError: there is something else.
     """
     try:
-        return list(dict.fromkeys(float(part) for part in text.split(",")))
+        return list(dict.fromkeys(kind(part) for part in text.split(",")))
     except ValueError as error:
         raise OptionError(f"{option} takes numbers between commas, not {text!r}") from error
 
@@ -128,6 +137,8 @@ def shuffled(stills: StillSet, count: int | None, seed: int) -> StillSet:
     """So many of the stills, or all of them, in a random order."""
     if count is not None and not 1 <= count <= len(stills):
         raise OptionError(f"--count must lie in [1, {len(stills)}], not {count}")
+    if seed < 0:
+        raise OptionError(f"--seed must be at least 0, not {seed}")
     chosen = np.random.default_rng(seed).permutation(len(stills))[:count]
     return StillSet(stills.images[chosen], stills.labels[chosen])
 
@@ -247,7 +258,8 @@ def write_sheet(rows: list[NDArray[np.uint8]], path: Path) -> None:
         done, data = cv2.imencode(".png", cv2.cvtColor(np.concatenate(rows), cv2.COLOR_RGB2BGR))
         assert done
         try:
-            path.write_bytes(data.tobytes())
+            with write_whole(path) as place:
+                place.write_bytes(data.tobytes())
         except OSError as error:
             raise OutputError(path, f"cannot be written ({error.strerror})") from error
 

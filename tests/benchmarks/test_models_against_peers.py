@@ -144,6 +144,7 @@ def test_the_readmes_table_has_a_line_for_each_model() -> None:
         ([], "error: --fer2013 or --join is needed"),
         (["--fer2013", "nowhere"], "error: nowhere: no such file or folder"),
         (["--fer2013", "nowhere", "--turns", "0"], "error: --faces and --turns must be at least 1"),
+        (["--fer2013", "nowhere", "--save", "no/run.json"], "error: no/run.json: is in no folder"),
         (["--join", "nowhere.json"], "error: nowhere.json: cannot be read"),
     ],
 )

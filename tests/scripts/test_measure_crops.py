@@ -74,8 +74,10 @@ def test_readings_and_placements_are_printed_for_each_margin(fer2013: Path, tmp_
     ("arguments", "message"),
     [
         (["--margins", "wide"], "--margins takes numbers between commas, not 'wide'"),
+        (["--sides", "96.5"], "--sides takes numbers between commas, not '96.5'"),
         (["--margins", "9"], "crop margin must lie in"),
         (["--sides", "300"], "the side of a still in a scene must lie in"),
+        (["--sheet", "no/sheet.png"], "no/sheet.png: is in no folder"),
         (["--count", "0"], r"--count must lie in \[1, 7\], not 0"),
     ],
 )
