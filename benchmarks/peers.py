@@ -68,13 +68,14 @@ def in_order(scores: NDArray[Any], names: Sequence[str]) -> NDArray[np.float64]:
             contempt, is left out, and the rest brought back to a sum of 1.
 
     Raises:
-        OptionError: one of FER-2013's expressions is not among them.
+        OptionError: one of FER-2013's expressions is not among them, or there are not as many columns.
     """
+    if len(names) != scores.shape[1]:
+        raise OptionError(f"{scores.shape[1]} columns, but {len(names)} names: {', '.join(names)}")
     columns = {canonical(name): column for column, name in enumerate(names)}
     lacking = [name for name in FER7 if name not in columns]
-    if lacking or len(names) != scores.shape[1]:
-        told = f"{scores.shape[1]} columns named {', '.join(names)}"
-        raise OptionError(f"cannot be brought into FER-2013's order: {told}; lacking: {', '.join(lacking)}")
+    if lacking:
+        raise OptionError(f"of FER-2013's expressions it lacks {', '.join(lacking)}: {', '.join(names)}")
     chosen = scores[:, [columns[name] for name in FER7]].astype(np.float64)
     return np.asarray(chosen / np.maximum(chosen.sum(1, keepdims=True), np.finfo(float).tiny), np.float64)
 

@@ -30,7 +30,7 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
-from seqfer.cli.console import error_line, progress
+from seqfer.cli.console import error_line, progress, remark_line
 from seqfer.datasets.fer2013 import StillSet, load_fer2013
 from seqfer.errors import OptionError, OutputError, SeqferError
 from seqfer.evaluation.comparison import Answers, compare
@@ -111,6 +111,9 @@ def main() -> None:
         sized = [find_and_crop(stills, side, detector, by_margin, options.seed) for side in sides]
     if options.sheet:
         write_sheet([row for crops in sized for row in crops.sheet], options.sheet)
+    for crops in sized:
+        if not crops.found:
+            remark_line(f"no face was found in stills of {crops.side} pixels; they are left out")
     sized = [crops for crops in sized if crops.found]
     if not sized:
         raise OptionError("the detector found no face; try larger --sides or more stills")

@@ -20,11 +20,8 @@ FADE = 0.35  # of the still's side: how far around it the scene takes over from 
 BLUR = 0.05  # of the side: deviation of the blur at the outer end of that
 SIDES = (48, int(HEIGHT / (1 + 2 * FADE)))  # pixels, within which a still may be laid into a scene
 GREY = 128  # a scene's mean level
-PATCH, PATCHES, NOISE = (
-    80,
-    8,
-    4,
-)  # width of soft patches in pixels; deviation of their levels, and of single pixels
+PATCH = 80  # width in pixels of a scene's soft patches, …
+PATCHES, NOISE = 8, 4  # … the deviation of their levels, and that of single pixels
 LEAST_OVERLAP = 0.25  # of a detection with the still; another is not the still's face
 PERCENTILES = (5, 25, 50, 75, 95)
 
