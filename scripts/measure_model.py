@@ -21,8 +21,8 @@ from rich.console import Console
 from rich.table import Table
 
 from seqfer.datasets.fer2013 import StillSet, load_fer2013
-from seqfer.datasets.likeness import fingerprints, near_pairs
-from seqfer.evaluation.metrics import confusion_matrix, metrics, uar_interval, wilson_interval
+from seqfer.evaluation.metrics import confusion_matrix, metrics
+from seqfer.evaluation.stills import ALL, NEW, UNLIKE, figures_of, parts_of, shown
 from seqfer.files import write_whole
 from seqfer.models.bundled import bundled_models, load_model, model_folder
 from seqfer.models.checkpoint import DESCRIPTION, Checkpoint, read_description
@@ -65,32 +65,27 @@ def main() -> None:
 def measure_stills(checkpoint: Checkpoint, stills: StillSet, train: StillSet) -> dict[str, Any]:
     """Print and give the figures on single stills, the model as annotate runs it."""
     labels = list(checkpoint.model.architecture.labels)
-    everything = np.ones(len(stills), bool)
-    new = ~np.isin(stills.keys(), train.keys())
-    unlike = everything.copy()
-    unlike[near_pairs(fingerprints(stills.images), fingerprints(train.images))[:, 0]] = False
+    parts = parts_of(stills, train)
     table = Table("stills", "n", "accuracy", "UAR", "macro F1", title="single stills, 95 % intervals")
     main_figures: dict[str, Any] = {}
     matrix = np.zeros((len(labels), len(labels)), np.int64)
     for text, precision, flip, chosen in (
-        ("all", "float32", False, everything),
-        ("all, bfloat16", "bfloat16", False, everything),
-        ("all, averaged with their mirror images", "float32", True, everything),
-        ("those that repeat no Training still", "float32", False, new),
-        ("those that do not even nearly repeat one", "float32", False, unlike),
+        (ALL, "float32", False, ALL),
+        (f"{ALL}, bfloat16", "bfloat16", False, ALL),
+        (f"{ALL}, averaged with their mirror images", "float32", True, ALL),
+        (NEW, "float32", False, NEW),
+        (UNLIKE, "float32", False, UNLIKE),
     ):
-        part = stills.select(chosen)
+        part = stills.select(parts[chosen])
         predicted = read(checkpoint, part.images, precision, flip).argmax(1)
         counts = confusion_matrix(part.labels, predicted, len(labels))
         figures = figures_of(counts)
         table.add_row(
             text,
             str(figures["n"]),
-            shown(figures, "accuracy"),
-            shown(figures, "uar"),
-            f"{100 * figures['macro_f1']:.1f}",
+            *(shown(figures, key) for key in ("accuracy", "uar", "macro_f1")),
         )
-        if text == "all":
+        if text == ALL:
             main_figures, matrix = figures, counts
         else:
             main_figures[text] = {key: figures[key] for key in ("n", "accuracy", "uar")}
@@ -103,23 +98,6 @@ def read(checkpoint: Checkpoint, images: NDArray[np.uint8], precision: str, flip
     views = [images, np.ascontiguousarray(images[:, :, ::-1])] if flip else [images]
     probabilities = [classify_stills(checkpoint.model, view, CPU, precision) for view in views]
     return np.asarray(np.mean(probabilities, axis=0), np.float32)
-
-
-def figures_of(matrix: NDArray[np.int64]) -> dict[str, Any]:
-    figures = metrics(matrix)
-    return {
-        "n": figures.count,
-        "accuracy": figures.accuracy,
-        "accuracy_interval": wilson_interval(int(np.trace(matrix)), figures.count),
-        "uar": figures.uar,
-        "uar_interval": uar_interval(matrix),
-        "macro_f1": figures.macro_f1,
-    }
-
-
-def shown(figures: dict[str, Any], key: str) -> str:
-    low, high = figures[f"{key}_interval"]
-    return f"{100 * figures[key]:.2f} % ({100 * low:.1f} to {100 * high:.1f})"
 
 
 def print_classes(matrix: NDArray[np.int64], labels: list[str]) -> None:

@@ -197,8 +197,12 @@ def classify_stills(
     batch_size: int = 256,
 ) -> NDArray[np.float32]:
     """Probabilities (N, K) of grey stills (N, H, W) uint8, each read alone."""
-    predictor = Predictor(model, device, precision)
-    batches = [images[i : i + batch_size, :, :, None] for i in range(0, len(images), batch_size)]
+    return read_crops(Predictor(model, device, precision), images[..., None], batch_size)
+
+
+def read_crops(predictor: Predictor, crops: NDArray[np.uint8], batch_size: int = 256) -> NDArray[np.float32]:
+    """Probabilities (N, K) of face crops (N, S, S, C), N >= 1, each read alone."""
+    batches = [crops[i : i + batch_size] for i in range(0, len(crops), batch_size)]
     return np.concatenate([predictor.read_stills(predictor.encode(batch)) for batch in batches])
 
 
