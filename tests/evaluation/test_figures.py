@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from matplotlib.patches import Rectangle
 
 from seqfer.evaluation.calibration import reliability
 from seqfer.evaluation.figures import (
@@ -82,7 +83,7 @@ def test_the_classes_of_two_models_stand_below_each_other() -> None:
     assert [axes.get_title() for axes in (precision, f1)] == ["precision, %", "F1, %"]
     assert [tick.get_text() for tick in precision.get_yticklabels()] == list(LABELS)
     for axes, shares in ((precision, (one, other)), (f1, (other, one))):
-        bars = [(bar.get_y(), bar.get_width()) for bar in axes.patches]
+        bars = [(bar.get_y(), bar.get_width()) for bar in axes.patches if isinstance(bar, Rectangle)]
         assert [width for _, width in bars] == [100 * share for own in shares for share in own]
         written = [(round(text.get_position()[1]), text.get_text()) for text in axes.texts]
         assert written == [(k, f"{100 * share:.1f}") for own in shares for k, share in enumerate(own)]
