@@ -10,8 +10,8 @@ crop from it is of framing alone, not of enlarging and shrinking. The last table
 margin and training's disturbances have to match. Beyond the still a scene is made up, and the further a margin
 reaches there, the worse it looks than it would in a video.
 
-PublicTest is for choosing a margin; PrivateTest (--split test) chooses nothing. A few hundred stills (--count) take
-a minute or two on a CPU.
+PublicTest is for choosing a margin; PrivateTest (--split test) chooses nothing. A few hundred stills (--count)
+take a minute or two on a CPU.
 """
 
 from __future__ import annotations
