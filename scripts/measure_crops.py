@@ -10,7 +10,8 @@ crop from it is of framing alone, not of enlarging and shrinking. The last table
 margin and training's disturbances have to match. Beyond the still a scene is made up, and the further a margin
 reaches there, the worse it looks than it would in a video.
 
-PublicTest is for choosing a margin; PrivateTest (--split test) chooses nothing.
+PublicTest is for choosing a margin; PrivateTest (--split test) chooses nothing. A few hundred stills (--count)
+take a minute or two on a CPU.
 """
 
 from __future__ import annotations
@@ -58,6 +59,7 @@ Number = TypeVar("Number", int, float)
 
 OWN = "own square"
 COLUMNS = ("side", "found", "n", "margin", "whole", OWN, "crop", "crop - whole", f"crop - {OWN}")
+RESAMPLES = 1000  # behind each interval; there are many of them
 SHEET_STILLS, SHEET_PIXELS = 6, 144  # of the contact sheet: stills of each size, and height of a row
 
 
@@ -213,7 +215,7 @@ def compared(
     own_stills = tuple(str(position) for position in positions)
     truth = stills.labels[positions]
     answers = [Answers(FER7, ids, own_stills, truth, predicted) for predicted in (first, second)]
-    return compare(answers[0], answers[1]).figures
+    return compare(answers[0], answers[1], RESAMPLES).figures
 
 
 def points(difference: Sequence[float]) -> str:
