@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import pytest
 
 from seqfer.errors import OptionError
-from seqfer.settings import parse_settings, read_settings, to_yaml
+from seqfer.settings import flat, parse_settings, read_settings, to_yaml
 
 
 @dataclass(frozen=True)
@@ -69,3 +69,7 @@ def test_an_error_speaks_of_the_kind_that_was_asked_for(
 def test_a_section_with_nothing_below_its_name_is_left_at_its_defaults(tmp_path: Path) -> None:
     assert read(tmp_path, "oven:\n") == Recipe()
     assert read(tmp_path, "oven:\n", "oven.degrees=200") == Recipe(Oven(200.0))
+
+
+def test_flat_settings_have_the_names_that_set_takes() -> None:
+    assert flat(asdict(Recipe(Oven(200.0), ("mix",)))) == {"oven.degrees": 200.0, "steps": ("mix",)}

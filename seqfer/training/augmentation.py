@@ -54,6 +54,9 @@ class Strength:
                 raise OptionError(f"disturbance {name} must lie in [0, 1], not {value}")
 
 
+NOTHING = Strength(**dict.fromkeys(Strength.__dataclass_fields__, 0.0))
+
+
 @dataclass(frozen=True)
 class Disturbance:
     """One disturbance per image; every field is (N,) float, 0 leaves the image as it is."""

@@ -25,7 +25,8 @@ from seqfer.models.checkpoint import save_checkpoint
 from seqfer.models.classifier import SequenceClassifier
 from seqfer.models.heads import SequenceOutput
 from seqfer.prefetch import Prefetch
-from seqfer.training.augmentation import Strength, disturb, draw, repeated
+from seqfer.settings import flat
+from seqfer.training.augmentation import NOTHING, disturb, draw, repeated
 from seqfer.training.batches import Batch, Batches
 from seqfer.training.config import TrainConfig
 from seqfer.training.config_file import to_yaml
@@ -291,17 +292,5 @@ class Trainer:
         parts: dict[str, Any] = {"model": self.model, "optimizer": self._optimizer, "scaler": self._scaler}
         if self._average is not None:
             parts["average"] = self._average
-        origin = {**_flat(asdict(self.config)), "data": self.data, **self._given}
+        origin = {**flat(asdict(self.config)), "data": self.data, **self._given}
         return RunState(self.run_folder / STATE, origin, progress=self._progress, **parts)
-
-
-NOTHING = Strength(**dict.fromkeys(Strength.__dataclass_fields__, 0.0))
-
-
-def _flat(settings: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Settings by their dotted names."""
-    flat: dict[str, Any] = {}
-    for name, value in settings.items():
-        key = f"{prefix}{name}"
-        flat.update(_flat(value, f"{key}.") if isinstance(value, dict) else {key: value})
-    return flat

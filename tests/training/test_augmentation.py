@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from seqfer.errors import OptionError
 from seqfer.training.augmentation import (
     DRAWN,
+    NOTHING,
     Disturbance,
     Strength,
     disturb,
@@ -18,8 +19,6 @@ from seqfer.training.augmentation import (
     still_noise,
     wander,
 )
-
-NONE = Strength(**dict.fromkeys((field.name for field in fields(Strength)), 0.0))
 
 
 def pictures(count: int) -> torch.Tensor:
@@ -47,7 +46,7 @@ def spot(image: torch.Tensor) -> tuple[float, float]:
 def test_no_strength_changes_nothing() -> None:
     generator = torch.Generator().manual_seed(0)
     images = pictures(5)
-    assert torch.allclose(disturb(images, draw(NONE, still_noise(5, generator)), generator), images, atol=1e-4)
+    assert torch.allclose(disturb(images, draw(NOTHING, still_noise(5, generator)), generator), images, atol=1e-4)
 
 
 @pytest.mark.parametrize(

@@ -6,17 +6,16 @@ import torch
 
 from seqfer.datasets.fer2013 import StillSet
 from seqfer.errors import OptionError
-from seqfer.training.augmentation import Strength
+from seqfer.training.augmentation import NOTHING, Strength
 from seqfer.training.clips import Clips, ClipStyle, make_clips
 
-STILL = Strength(**dict.fromkeys(vars(Strength()), 0.0))
 # Grey level tells the label.
 STILLS = StillSet(
     np.stack([np.full((48, 48), 30 * k + 20, np.uint8) for k in range(7)]), np.arange(7, dtype=np.int64)
 )
 
 
-def clips(frames: int, changes: float, strength: Strength = STILL, seed: int = 0) -> Clips:
+def clips(frames: int, changes: float, strength: Strength = NOTHING, seed: int = 0) -> Clips:
     style = ClipStyle(changes=changes, strength=strength)
     chosen = torch.arange(7).repeat(20)
     return make_clips(STILLS, chosen, frames, 7, style, torch.Generator().manual_seed(seed))
