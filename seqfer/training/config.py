@@ -117,6 +117,25 @@ class DataConfig:
 
 
 @dataclass(frozen=True)
+class WindowConfig:
+    """The middle of the crops alone, in the first epochs: cheaper steps, in which a shifted face is cut off.
+
+    The last epochs show the whole crops, as the trained model reads them (Touvron et al., NeurIPS 2019).
+
+    Attributes:
+        side: of the middle that is seen, in pixels; 0 for whole crops throughout.
+        epochs: the first ones, in which no more than that is seen.
+    """
+
+    side: int = 0
+    epochs: int = 0
+
+    def __post_init__(self) -> None:
+        if self.side < 0 or self.epochs < 0 or bool(self.side) != bool(self.epochs):
+            raise OptionError("window.side and window.epochs must both be positive, or both 0")
+
+
+@dataclass(frozen=True)
 class LossConfig:
     """What is minimised: cross-entropy of the clips, of their frames, or of both.
 
@@ -228,6 +247,7 @@ class TrainConfig:
         start: where the weights come from at first.
         data: what is learnt from.
         augmentation: disturbances of the face crops, one draw for all frames of a clip; 0 switches one off.
+        window: the middle of the crops alone, in the first epochs.
         loss: what is minimised.
         teacher: a trained model that is learnt from too.
         optimizer: how weights follow their gradients.
@@ -246,6 +266,7 @@ class TrainConfig:
     start: StartConfig = field(default_factory=StartConfig)
     data: DataConfig = field(default_factory=DataConfig)
     augmentation: Strength = field(default_factory=Strength)
+    window: WindowConfig = field(default_factory=WindowConfig)
     loss: LossConfig = field(default_factory=LossConfig)
     teacher: TeacherConfig = field(default_factory=TeacherConfig)
     optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
@@ -267,6 +288,8 @@ class TrainConfig:
             raise OptionError("stop_after and schedule plateau go by the figure that select names; it is last")
         if not 0 <= self.seed < 2**63:
             raise OptionError(f"seed must lie in [0, 2^63), not {self.seed}")
+        if self.window.side > self.model.size:
+            raise OptionError(f"window.side ({self.window.side}) exceeds the crops' ({self.model.size})")
         if self.schedule.warmup >= self.epochs:
             raise OptionError(
                 f"schedule.warmup ({self.schedule.warmup:g}) must be shorter than epochs ({self.epochs})"

@@ -26,7 +26,7 @@ from seqfer.models.classifier import SequenceClassifier
 from seqfer.models.heads import SequenceOutput
 from seqfer.prefetch import Prefetch
 from seqfer.settings import flat
-from seqfer.training.augmentation import NOTHING, disturb, draw, repeated
+from seqfer.training.augmentation import NOTHING, disturb, draw, middle, repeated
 from seqfer.training.batches import Batch, Batches
 from seqfer.training.config import TrainConfig
 from seqfer.training.config_file import to_yaml
@@ -214,6 +214,8 @@ class Trainer:
             drawn = repeated(draw(config.augmentation, batch.noise), batch.lengths, self.device)
             planes = disturb(planes, drawn, generator)
         images = preprocess.scale(planes)
+        if len(self.history) < config.window.epochs:
+            images = middle(images, config.window.side)
         mix = draw_mix(len(batch.lengths), config.loss.mixup, batch.seed)
         if mix is not None:
             images = mix_frames(images, batch.lengths, mix)

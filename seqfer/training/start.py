@@ -78,7 +78,8 @@ def starting_model(config: TrainConfig, labels: LabelSet) -> tuple[SequenceClass
             window_s=config.data.longest_s,
         )
     )
-    _try(model, min(2, config.batch_size))
+    for side in (wanted.size, config.window.side or wanted.size):
+        _try(model, min(2, config.batch_size), side)
     if config.start.weights == "scratch":
         return model, "scratch"
     if config.start.weights == "imagenet":
@@ -109,14 +110,13 @@ def _sizes(model: SequenceClassifier) -> dict[str, torch.Size]:
     return {name: value.shape for name, value in model.head.state_dict().items()}
 
 
-def _try(model: SequenceClassifier, stills: int) -> None:
-    """Raise ModelError if a model's layers cannot learn from pictures of its size, so many in a step."""
-    preprocess = model.architecture.preprocess
-    frames = torch.zeros(stills, 1, preprocess.input_planes, preprocess.size, preprocess.size)
+def _try(model: SequenceClassifier, stills: int, side: int) -> None:
+    """Raise ModelError if a model's layers cannot learn from pictures of some side, so many in a step."""
+    frames = torch.zeros(stills, 1, model.architecture.preprocess.input_planes, side, side)
     try:
         copy.deepcopy(model).train()(frames, torch.ones(stills, dtype=torch.int64))
     except (RuntimeError, ValueError) as error:
         reason = " ".join(str(error).split())[:120]
         raise ModelError(
-            f"encoder {model.architecture.encoder!r} cannot learn from {preprocess.size} pixels ({reason})"
+            f"encoder {model.architecture.encoder!r} cannot learn from {side} pixels ({reason})"
         ) from error

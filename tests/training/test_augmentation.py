@@ -15,6 +15,7 @@ from seqfer.training.augmentation import (
     Strength,
     disturb,
     draw,
+    middle,
     repeated,
     still_noise,
     wander,
@@ -134,3 +135,13 @@ def test_all_frames_of_a_clip_are_disturbed_alike() -> None:
 def test_negative_strength_is_refused() -> None:
     with pytest.raises(OptionError, match="blur"):
         Strength(blur=-0.1)
+
+
+@pytest.mark.parametrize(
+    ("shape", "side", "first"), [((4, 4), 2, 5), ((4, 4), 4, 0), ((5, 5), 2, 6), ((5, 4), 3, 4)]
+)
+def test_the_middle_of_an_image(shape: tuple[int, int], side: int, first: int) -> None:
+    image = torch.arange(float(shape[0] * shape[1])).reshape(1, 1, *shape)
+    cut = middle(image, side)
+    assert cut.shape == (1, 1, side, side)
+    assert cut[0, 0, 0, 0] == first

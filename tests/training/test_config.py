@@ -22,6 +22,7 @@ from seqfer.training.config import (
     ScheduleConfig,
     StartConfig,
     TrainConfig,
+    WindowConfig,
 )
 from seqfer.training.config_file import known_configs, read_config
 from seqfer.training.optimizers import stage_rates
@@ -75,6 +76,10 @@ def test_preprocess_is_that_of_the_model() -> None:
         (LossConfig, {"label_smoothing": 1.0}),
         (LossConfig, {"label_smoothing": -0.1}),
         (LossConfig, {"mixup": -0.1}),
+        (WindowConfig, {"side": -1, "epochs": 1}),
+        (WindowConfig, {"side": 40}),
+        (WindowConfig, {"epochs": 3}),
+        (TrainConfig, {"window": WindowConfig(49, 1)}),
         (OptimizerConfig, {"rate": 0.0}),
         (OptimizerConfig, {"rate": nan}),
         (OptimizerConfig, {"momentum": 1.0}),

@@ -15,7 +15,7 @@ from seqfer.evaluation.metrics import metrics
 from seqfer.evaluation.predictions import predict
 from seqfer.models.checkpoint import load_checkpoint
 from seqfer.models.inference import Predictor
-from seqfer.training import loop
+from seqfer.training import augmentation, loop
 from seqfer.training.config import TrainConfig
 from seqfer.training.loop import Trainer
 from seqfer.training.reports import EpochReport, StepReport
@@ -75,6 +75,7 @@ def test_it_learns_and_keeps_the_best_and_the_last_epoch(tmp_path: Path) -> None
         {"model__encoder": "vgg", "model__encoder_settings": {"widths": [8, 16], "convolutions": [1, 1]}},
         {"start__stage_rates": [0, 0.5, 1], "data__speed": 1.3, "data__longest_s": 0.1},
         {"precision": "bfloat16"},
+        {"window__side": 12, "window__epochs": 2},
     ],
     ids=lambda changes: " ".join(changes),
 )
@@ -313,6 +314,15 @@ def test_the_trained_head_sees_as_much_at_once_as_in_training(tmp_path: Path) ->
             {"model__encoder": "vgg", "model__encoder_settings": {"widths": [4] * 6, "convolutions": [1] * 6}},
             "encoder 'vgg' cannot learn from 16 pixels",
         ),
+        (  # the middle alone is too small for layers that the whole crop is large enough for
+            {
+                "model__encoder": "vgg",
+                "model__encoder_settings": {"widths": [4] * 3, "convolutions": [1] * 3, "flattened": 2},
+                "window__side": 12,
+                "window__epochs": 1,
+            },
+            "encoder 'vgg' cannot learn from 12 pixels",
+        ),
         (  # a single frame leaves its norms nothing to compare
             {"model__encoder": "resnet18", "model__encoder_settings": {}, "batch_size": 1},
             "encoder 'resnet18' cannot learn from 16 pixels",
@@ -322,6 +332,21 @@ def test_the_trained_head_sees_as_much_at_once_as_in_training(tmp_path: Path) ->
 def test_layers_that_cannot_be_are_named(tmp_path: Path, changes: dict[str, object], message: str) -> None:
     with pytest.raises(ModelError, match=message):
         trainer(small_config(**changes), tmp_path)
+
+
+def test_the_first_epochs_see_the_middle_alone_if_asked_to(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = []
+
+    def middle(images: torch.Tensor, side: int) -> torch.Tensor:
+        seen.append(len(run.history))
+        return augmentation.middle(images, side)
+
+    monkeypatch.setattr(loop, "middle", middle)
+    run = trainer(small_config(epochs=3, window__side=12, window__epochs=2), tmp_path)
+    list(run.run())
+    assert seen == [0] * 6 + [1] * 6
 
 
 def test_a_run_that_goes_on_within_an_epoch_leaves_the_best_one_alone(
