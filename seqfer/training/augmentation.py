@@ -1,10 +1,8 @@
 """Disturbances of face images: where the face sits, how it is lit, how well it is seen.
 
-A disturbance is drawn as one vector of numbers per image (`Disturbance`), then applied to all images at once.
-Stills draw each image's numbers independently; the frames of a clip get numbers that wander smoothly, as a
-moving head, changing light or a passing hand does (`wander`). One function applies both.
-
-Everything is a tensor operation on planes (N, C, H, W) in [0, 1] and runs on any device.
+A disturbance is drawn as one vector of numbers per image (`Disturbance`), and then applied to all images at once
+(`seqfer.training.disturbing`). Stills draw each image's numbers independently; the frames of a clip get numbers
+that wander smoothly, as a moving head, changing light or a passing hand does (`wander`).
 """
 
 from __future__ import annotations
@@ -12,7 +10,6 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from seqfer.errors import OptionError
@@ -33,6 +30,8 @@ class Strength:
         noise: largest deviation of sensor noise, as a share of white.
         occlusion: chance that a rectangle covers a part of the face.
         flip: chance of mirroring left and right.
+        turn_deg: largest turn of the head, to the side and up or down.
+        compression: largest loss by compression, as JPEG's; 1 is about its quality 6 of 100.
     """
 
     rotation_deg: float = 15.0
@@ -45,13 +44,17 @@ class Strength:
     noise: float = 0.06
     occlusion: float = 0.35
     flip: float = 0.5
+    turn_deg: float = 0.0
+    compression: float = 0.0
 
     def __post_init__(self) -> None:
         for name, value in vars(self).items():
             if not value >= 0:
                 raise OptionError(f"disturbance {name} must not be negative: {value}")
-            if name in ("blur", "occlusion", "flip") and value > 1:
+            if name in ("blur", "occlusion", "flip", "compression") and value > 1:
                 raise OptionError(f"disturbance {name} must lie in [0, 1], not {value}")
+        if self.turn_deg >= 90:
+            raise OptionError(f"disturbance turn_deg must be less than 90, not {self.turn_deg}")
 
 
 NOTHING = Strength(**dict.fromkeys(Strength.__dataclass_fields__, 0.0))
@@ -77,6 +80,9 @@ class Disturbance:
     occluder_height: Tensor
     occluder_grey: Tensor  # in [0, 1]
     flip: Tensor  # 1 mirrors
+    yaw: Tensor  # radians
+    pitch: Tensor
+    compression: Tensor  # in [0, 1]
 
     def __len__(self) -> int:
         return len(self.rotation)
@@ -90,15 +96,16 @@ def draw(strength: Strength, uniform: Tensor) -> Disturbance:
 
     Args:
         strength: the limits.
-        uniform: (N, 17) float in [0, 1]; independent rows for stills, wandering ones for a clip (`wander`).
+        uniform: (N, 20) float in [0, 1]; independent rows for stills, wandering ones for a clip (`wander`).
     """
-    signed = uniform.T * 2 - 1  # (17, N) in [-1, 1]
+    signed = uniform.T * 2 - 1  # (20, N) in [-1, 1]
     share = uniform.T
     zeros = torch.zeros_like(share[0])
     covered = (share[13] < strength.occlusion).float()
     # Half of all images keep their sharpness, the others lose some of it.
     blurred = (share[8] * 2 - 1).clamp_min(0)
     noisy = (share[9] * 2 - 1).clamp_min(0)
+    compressed = (share[19] * 2 - 1).clamp_min(0)
     return Disturbance(
         rotation=signed[0] * strength.rotation_deg * torch.pi / 180,
         shift_x=signed[1] * strength.shift,
@@ -116,6 +123,9 @@ def draw(strength: Strength, uniform: Tensor) -> Disturbance:
         occluder_height=covered * (0.15 + 0.35 * share[14]),
         occluder_grey=share[15],
         flip=(share[16] < strength.flip).float() if strength.flip > 0 else zeros,
+        yaw=signed[17] * strength.turn_deg * torch.pi / 180,
+        pitch=signed[18] * strength.turn_deg * torch.pi / 180,
+        compression=compressed * strength.compression,
     )
 
 
@@ -123,12 +133,12 @@ DRAWN = len(fields(Disturbance)) + 1  # one number more: whether there is an occ
 
 
 def still_noise(count: int, generator: torch.Generator) -> Tensor:
-    """(`count`, 17) independent uniform numbers."""
+    """(`count`, 20) independent uniform numbers."""
     return torch.rand(count, DRAWN, generator=generator)
 
 
 def wander(frames: int, frame_rate: float, generator: torch.Generator, clips: int = 1) -> Tensor:
-    """(`clips`, `frames`, 17) uniform numbers, each a smooth path in time, independent of each other.
+    """(`clips`, `frames`, 20) uniform numbers, each a smooth path in time, independent of each other.
 
     Each path is an Ornstein-Uhlenbeck process, mapped to uniform by the normal distribution: a slow part (it
     forgets within 1 to 4 s) that every clip has, and a fast one (0.1 to 0.4 s).  Mirroring stays the same
@@ -164,72 +174,3 @@ def repeated(disturbance: Disturbance, lengths: Tensor, device: torch.device) ->
     """
     values = vars(disturbance).items()
     return Disturbance(**{name: value.repeat_interleave(lengths).to(device) for name, value in values})
-
-
-def disturb(planes: Tensor, disturbance: Disturbance, generator: torch.Generator) -> Tensor:
-    """The images as they look under their disturbances.
-
-    Args:
-        planes: (N, C, H, W) float in [0, 1].
-        disturbance: one per image, on the same device.
-        generator: for the noise, on the same device.
-    """
-    planes = _move(planes, disturbance)
-    planes = _light(planes, disturbance)
-    planes = _cover(planes, disturbance)
-    planes = _blur(planes, disturbance)
-    noise = torch.randn(planes.shape, generator=generator, device=planes.device)
-    return (planes + noise * _per_image(disturbance.noise)).clamp(0, 1)
-
-
-def middle(images: Tensor, side: int) -> Tensor:
-    """The middle (N, C, `side`, `side`) of images (N, C, H, W) that are no smaller."""
-    top, left = ((length - side) // 2 for length in images.shape[2:])
-    return images[:, :, top : top + side, left : left + side]
-
-
-def _move(planes: Tensor, d: Disturbance) -> Tensor:
-    # The grid asks where each output pixel comes from, so the transform is the inverse: enlarging divides.
-    scale_x = torch.exp(-d.zoom - d.stretch / 2) * (1 - 2 * d.flip)
-    scale_y = torch.exp(-d.zoom + d.stretch / 2)
-    cos, sin = torch.cos(d.rotation), torch.sin(d.rotation)
-    row_x = torch.stack([scale_x * cos, -scale_x * sin, -2 * d.shift_x], 1)
-    row_y = torch.stack([scale_y * sin, scale_y * cos, -2 * d.shift_y], 1)
-    grid = F.affine_grid(torch.stack([row_x, row_y], 1), list(planes.shape), align_corners=False)
-    return F.grid_sample(planes, grid, padding_mode="border", align_corners=False)
-
-
-def _light(planes: Tensor, d: Disturbance) -> Tensor:
-    height, width = planes.shape[2:]
-    across = torch.linspace(-0.5, 0.5, width, device=planes.device)[None, None, None]
-    down = torch.linspace(-0.5, 0.5, height, device=planes.device)[None, None, :, None]
-    toned = planes.clamp(1e-4, 1) ** torch.exp(_per_image(d.gamma))
-    return (toned + across * _per_image(d.shade_x) + down * _per_image(d.shade_y)).clamp(0, 1)
-
-
-def _cover(planes: Tensor, d: Disturbance) -> Tensor:
-    height, width = planes.shape[2:]
-    x = (torch.arange(width, device=planes.device) + 0.5)[None, None, None] / width
-    y = (torch.arange(height, device=planes.device) + 0.5)[None, None, :, None] / height
-    inside_x = (x - _per_image(d.occluder_x)).abs() < _per_image(d.occluder_width) / 2
-    inside_y = (y - _per_image(d.occluder_y)).abs() < _per_image(d.occluder_height) / 2
-    return torch.where(inside_x & inside_y, _per_image(d.occluder_grey), planes)
-
-
-def _blur(planes: Tensor, d: Disturbance) -> Tensor:
-    # Between the image and its copies at 1/2, 1/4 and 1/8 of the resolution, linearly.
-    level = _per_image(d.blur) * 3
-    result, coarse = planes, planes
-    for step in range(3):
-        if not bool((level > step).any()):
-            break
-        if min(coarse.shape[2:]) < 2:
-            break
-        coarse = F.avg_pool2d(coarse, 2)
-        back = F.interpolate(coarse, planes.shape[2:], mode="bilinear", align_corners=False)
-        result = torch.lerp(result, back, (level - step).clamp(0, 1))
-    return result
-
-
-def _per_image(values: Tensor) -> Tensor:
-    return values[:, None, None, None]

@@ -28,7 +28,7 @@ class Batch:
         crops: (N, S, S, C) uint8, the frames of all clips.
         lengths: (B,) int64, frames of each clip; they sum to N.
         labels: (B,) int64.
-        noise: (B, 17) uniform numbers for each clip's disturbance.
+        noise: (B, 20) uniform numbers for each clip's disturbance.
         seed: of whatever else is random in the step.
     """
 

@@ -15,7 +15,8 @@ from torch import Tensor
 
 from seqfer.datasets.fer2013 import StillSet
 from seqfer.errors import OptionError
-from seqfer.training.augmentation import Strength, disturb, draw, wander
+from seqfer.training.augmentation import Strength, draw, wander
+from seqfer.training.disturbing import disturb
 
 MOST_DRAWS = 50  # until nearly every set of labels has given another one
 # Disturbed enough that single frames often mislead, as they do in video.

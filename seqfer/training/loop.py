@@ -26,10 +26,11 @@ from seqfer.models.classifier import SequenceClassifier
 from seqfer.models.heads import SequenceOutput
 from seqfer.prefetch import Prefetch
 from seqfer.settings import flat
-from seqfer.training.augmentation import NOTHING, disturb, draw, middle, repeated
+from seqfer.training.augmentation import NOTHING, draw, repeated
 from seqfer.training.batches import Batch, Batches
 from seqfer.training.config import TrainConfig
 from seqfer.training.config_file import to_yaml
+from seqfer.training.disturbing import disturb, middle
 from seqfer.training.objective import Lesson, Mix, balanced_weights, draw_mix, losses, mix_frames
 from seqfer.training.optimizers import make_optimizer, moving_average, set_rate, stage_rates, stages_of
 from seqfer.training.processes import Team

@@ -88,7 +88,7 @@ def test_every_clip_comes_once_in_an_epoch_in_batches_of_like_size(
         assert batch.labels.tolist() == clips_of(packed, batch)
         assert batch.lengths.tolist() == [clip + 1 for clip in batch.labels.tolist()]  # short clips are seen whole
         assert len(batch.crops) == batch.lengths.sum()
-        assert batch.noise.shape == (len(batch.lengths), 17)
+        assert batch.noise.shape == (len(batch.lengths), 20)
 
 
 @pytest.mark.parametrize("sizes", [(10, 3, 1), (6, 3, 2, 2), (20, 1), (3, 2, 1, 1, 1), (4, 4, 4)])

@@ -13,8 +13,9 @@ from seqfer.errors import ModelError
 from seqfer.models.checkpoint import load_checkpoint
 from seqfer.models.classifier import Architecture, SequenceClassifier
 from seqfer.models.heads import BiLSTMHead
-from seqfer.training.augmentation import Strength, disturb, draw, still_noise
+from seqfer.training.augmentation import Strength, draw, still_noise
 from seqfer.training.clips import ClipStyle
+from seqfer.training.disturbing import disturb
 from seqfer.training.head import HeadRecipe, frames_alone, train_head, with_head
 
 CPU = torch.device("cpu")

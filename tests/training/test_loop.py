@@ -15,7 +15,7 @@ from seqfer.evaluation.metrics import metrics
 from seqfer.evaluation.predictions import predict
 from seqfer.models.checkpoint import load_checkpoint
 from seqfer.models.inference import Predictor
-from seqfer.training import augmentation, loop
+from seqfer.training import disturbing, loop
 from seqfer.training.config import TrainConfig
 from seqfer.training.loop import Trainer
 from seqfer.training.reports import EpochReport, StepReport
@@ -341,7 +341,7 @@ def test_the_first_epochs_see_the_middle_alone_if_asked_to(
 
     def middle(images: torch.Tensor, side: int) -> torch.Tensor:
         seen.append(len(run.history))
-        return augmentation.middle(images, side)
+        return disturbing.middle(images, side)
 
     monkeypatch.setattr(loop, "middle", middle)
     run = trainer(small_config(epochs=3, window__side=12, window__epochs=2), tmp_path)
