@@ -4,9 +4,9 @@
     python benchmarks/encoder_speed.py compact --cores 2
 
 `annotate` reads them as "folded" does: eagerly, batch norms folded into convolutions, channels last. Each way
-takes turns with it, so that a busy machine slows both; a ratio is the median over rounds of a way's speed over its.
-"off by" is the largest difference of a probability. A way that this machine cannot go is left out: "compiled" needs a C++
-compiler, "onnxruntime" the packages of `pip install 'seqfer[export]'`.
+takes turns with it, so that a busy machine slows both; a ratio is the median over rounds of the two speeds' own.
+"off by" is the largest difference of a probability. A way that this machine cannot go is left out: "compiled"
+needs a C++ compiler, "onnxruntime" the packages of `pip install 'seqfer[export]'`.
 """
 
 from __future__ import annotations
