@@ -21,6 +21,7 @@ from seqfer.datasets.fer2013 import StillSet
 from seqfer.errors import ModelError, OptionError
 from seqfer.models.checkpoint import Provenance, save_checkpoint
 from seqfer.models.classifier import SequenceClassifier
+from seqfer.models.ensemble import AverageHead
 from seqfer.models.heads import BiLSTMHead, MeanHead, SequenceOutput
 from seqfer.models.inference import Predictor
 from seqfer.training.clips import Clips, ClipStyle, make_clips
@@ -101,15 +102,24 @@ class StepReport:
 def with_head(model: SequenceClassifier, head: str, **settings: Any) -> SequenceClassifier:
     """A model with the same encoder and a new head, which at first reads each frame as the old one does.
 
+    An ensemble's becomes one linear reading of all its members' embeddings: the mean of their logits instead of
+    that of their probabilities.
+
     Raises:
         ModelError: the model's own head has a memory.
     """
-    if not isinstance(model.head, MeanHead):
-        raise ModelError("the encoder's model must read each frame alone (head 'mean')")
     changed = SequenceClassifier(replace(model.architecture, head=head, head_settings=settings))
     changed.encoder.load_state_dict(model.encoder.state_dict())
     frame = changed.head.get_submodule("frame")
-    frame.load_state_dict(model.head.frame.state_dict())
+    if isinstance(model.head, MeanHead):
+        frame.load_state_dict(model.head.frame.state_dict())
+    elif isinstance(model.head, AverageHead):
+        own = [member.get_submodule("frame").state_dict() for member in model.head.heads]
+        weight = torch.cat([one["weight"] for one in own], 1) / len(own)
+        bias = torch.stack([one["bias"] for one in own]).mean(0)
+        frame.load_state_dict({"weight": weight * model.head.sharpness, "bias": bias * model.head.sharpness})
+    else:
+        raise ModelError("the encoder's model must read each frame alone (head 'mean' or 'average')")
     return changed
 
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import copy
+
 import torch
 from torch import Tensor
+from torch.fx.experimental.optimization import fuse
 
 from seqfer.errors import ModelError
 from seqfer.models.bundled import load_model
@@ -40,10 +43,13 @@ class Teacher:
     def __init__(self, model: SequenceClassifier, dtype: torch.dtype, device: torch.device) -> None:
         """
         Args:
-            model: in eval mode.
+            model: in eval mode; left as it is.
             dtype: in which its encoder computes.
             device: where.
         """
+        model = copy.deepcopy(model)
+        # Folded into the convolutions, its norms cost nothing.
+        model.encoder = fuse(model.encoder)
         model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._reader = Reader(model, dtype).eval()
 

@@ -10,8 +10,9 @@ import torch
 
 from seqfer.datasets.fer2013 import StillSet
 from seqfer.errors import ModelError
-from seqfer.models.checkpoint import load_checkpoint
+from seqfer.models.checkpoint import Checkpoint, Provenance, load_checkpoint
 from seqfer.models.classifier import Architecture, SequenceClassifier
+from seqfer.models.ensemble import ensemble_of
 from seqfer.models.heads import BiLSTMHead
 from seqfer.training.augmentation import Strength, draw, still_noise
 from seqfer.training.clips import ClipStyle
@@ -77,6 +78,19 @@ def run(encoder: SequenceClassifier, folder: Path, stop_after: int = 99) -> list
         if len(reports) == stop_after:
             break
     return reports
+
+
+def test_an_ensembles_new_head_reads_the_mean_of_its_members_logits(encoder: SequenceClassifier) -> None:
+    torch.manual_seed(3)
+    other = SequenceClassifier(Architecture(encoder_settings=SMALL, head="mean")).eval()
+    members = [Checkpoint(name, model, "", Provenance()) for name, model in (("one", encoder), ("other", other))]
+    ensemble, _ = ensemble_of(members)
+    ensemble.head.soften(2.0)  # type: ignore[operator]
+    clips, lengths = torch.rand(2, 3, 1, 48, 48), torch.tensor([3, 3])
+    with torch.inference_mode():
+        own = [model(clips, lengths).frame_logits for model in (encoder, other)]
+        read = with_head(ensemble, "bilstm", width=16).eval()(clips, lengths)
+    torch.testing.assert_close(read.frame_logits, (own[0] + own[1]) / 2 / 2)
 
 
 def test_a_new_head_reads_as_the_old_one(encoder: SequenceClassifier) -> None:
