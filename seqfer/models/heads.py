@@ -11,11 +11,14 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from seqfer.errors import ModelError
 from seqfer.models.encoders import check_names
+
+OWN_SCORE = 3.0  # of a frame itself at first: as much as its twenty nearest neighbours together
 
 
 @dataclass(frozen=True)
@@ -71,19 +74,53 @@ class MeanHead(nn.Module):
         )
 
 
+class NearMean(nn.Module):
+    """The mean of each frame's numbers and its neighbours', weighted by how near they are; the weights are learnt.
+
+    Before and after count alike, so that nothing moves in time. A clip's ends, and a clip of one frame, have fewer
+    neighbours; the weights of those that are there sum to 1.
+    """
+
+    def __init__(self, reach: int) -> None:
+        """
+        Args:
+            reach: neighbours on either side, at least one.
+        """
+        super().__init__()
+        if reach < 1:
+            raise ModelError(f"reach must be at least 1: {reach}")
+        self.scores = nn.Parameter(torch.zeros(reach + 1))  # of the frame itself, then of ever farther ones
+        nn.init.constant_(self.scores[:1], OWN_SCORE)
+
+    def forward(self, frames: Tensor, mask: Tensor) -> Tensor:  # (B, T, K), (B, T) -> (B, T, K)
+        weights = torch.cat([self.scores[1:].flip(0), self.scores]).softmax(0)[None, None]
+        reach, present = len(self.scores) - 1, mask.to(frames)
+        columns = (frames * present[:, :, None]).transpose(1, 2)  # (B, K, T)
+        sums = F.conv1d(columns.flatten(0, 1)[:, None], weights, padding=reach).reshape(columns.shape)
+        # What is not a clip's own may find nothing near; whatever is said of it is not read.
+        found = F.conv1d(present[:, None], weights, padding=reach).clamp_min(1e-6)
+        return (sums / found).transpose(1, 2)
+
+
 class BiLSTMHead(nn.Module):
     """A bidirectional LSTM that corrects the frame-wise reading by what came before and after.
 
-    Frame logits are the sum of two readings: a linear one of the frame's own embedding, and a linear one of
-    the LSTM's context. Clip logits are the same sum over attention-pooled embeddings and contexts. The
-    context's part starts at zero, so that an untrained head reads like `MeanHead`, and a clip of one frame
-    stays close to what the frame alone says.
+    Frame logits are the sum of two readings: a linear one of the frame's own embedding, which may be averaged over
+    neighbours (`NearMean`), and a linear one of the LSTM's context. Clip logits are the same sum over
+    attention-pooled embeddings and contexts. The context's part starts at zero, so that an untrained head reads
+    like `MeanHead`, and a clip of one frame stays close to what the frame alone says.
 
     Sources: Graves & Schmidhuber, Neural Networks 18, 2005 (BiLSTM); Yang et al., NAACL 2016 (attention).
     """
 
     def __init__(
-        self, embedding_dim: int, labels: int, width: int = 64, layers: int = 1, dropout: float = 0.0
+        self,
+        embedding_dim: int,
+        labels: int,
+        width: int = 64,
+        layers: int = 1,
+        dropout: float = 0.0,
+        reach: int = 0,
     ) -> None:
         """
         Args:
@@ -92,6 +129,7 @@ class BiLSTMHead(nn.Module):
             width: LSTM units in each direction.
             layers: LSTM layers.
             dropout: share of embedding and context entries dropped in training.
+            reach: neighbours on either side over which a frame's own reading is averaged; 0 leaves it alone.
         """
         super().__init__()
         self.dropout = nn.Dropout(dropout)
@@ -101,6 +139,7 @@ class BiLSTMHead(nn.Module):
         self.context = nn.Linear(2 * width, labels, bias=False)
         attention = nn.Linear(width, 1, bias=False)
         self.score = nn.Sequential(nn.Linear(2 * width, width), nn.Tanh(), attention)
+        self.near = NearMean(reach) if reach else None
         nn.init.zeros_(self.context.weight)
         nn.init.zeros_(attention.weight)
 
@@ -118,8 +157,11 @@ class BiLSTMHead(nn.Module):
         attention = torch.softmax(scores, dim=1)
         pooled_embedding = (attention[:, None] @ embeddings).squeeze(1)
         pooled_context = (attention[:, None] @ context).squeeze(1)
+        own = self.frame(embeddings)
+        if self.near is not None:
+            own = self.near(own, mask)
         return SequenceOutput(
-            (self.frame(embeddings) + self.context(context)) * mask[:, :, None],
+            (own + self.context(context)) * mask[:, :, None],
             self.frame(pooled_embedding) + self.context(pooled_context),
             attention,
         )

@@ -164,8 +164,11 @@ def _read_unpacked(head: BiLSTMHead, embeddings: Tensor) -> SequenceOutput:
     start = embeddings.new_zeros(2 * lstm.num_layers, embeddings.shape[0], lstm.hidden_size)
     context = lstm(head.norm(embeddings), (start, start))[0]
     attention = head.score(context).softmax(1)  # (B, T, 1)
+    own = head.frame(embeddings)
+    if head.near is not None:
+        own = head.near(own, torch.ones_like(own[:, :, 0]))
     return SequenceOutput(
-        head.frame(embeddings) + head.context(context),
+        own + head.context(context),
         head.frame((attention * embeddings).sum(1)) + head.context((attention * context).sum(1)),
         attention.squeeze(2),
     )

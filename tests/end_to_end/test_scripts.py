@@ -38,7 +38,7 @@ def test_the_bundled_model_is_trained_by_one_command_that_can_be_given_again(
 ) -> None:
     command = [
         sys.executable,
-        str(SCRIPTS / "train_compact.py"),
+        str(SCRIPTS / "train_bundled.py"),
         str(fer2013),
         "-o",
         str(tmp_path / "run"),

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 
 from seqfer.errors import ModelError
-from seqfer.models.heads import HEADS, BiLSTMHead, MeanHead, SequenceOutput, build_head, soften
+from seqfer.models.heads import HEADS, BiLSTMHead, MeanHead, NearMean, SequenceOutput, build_head, soften
 
 DIM, LABELS = 16, 7
 LENGTHS = torch.tensor([9, 1, 4])
 
 
-@pytest.fixture(params=HEADS)
+@pytest.fixture(params=[*HEADS, "bilstm that reaches"])
 def head(request: pytest.FixtureRequest) -> torch.nn.Module:
     torch.manual_seed(0)
-    settings = {"parts": (6, 10)} if request.param == "average" else {}
-    made = build_head(request.param, DIM, LABELS, settings).eval()
+    special: dict[str, dict[str, Any]] = {"average": {"parts": (6, 10)}, "bilstm that reaches": {"reach": 3}}
+    settings = special.get(request.param, {})
+    made = build_head(request.param.split()[0], DIM, LABELS, settings).eval()
     for parameter in made.parameters():  # the BiLSTM's context starts at zero, where it would prove nothing
         torch.nn.init.normal_(parameter, std=0.8)
     return made
@@ -74,6 +77,22 @@ def test_the_bilstm_sees_both_ways(head: torch.nn.Module) -> None:
     assert moved[4] > 1e-3
     reaches = bool(moved[0] > 1e-6 and moved[8] > 1e-6)
     assert reaches == isinstance(head, BiLSTMHead)
+
+
+def test_a_mean_of_neighbours_is_weighted_by_distance_and_moves_nothing() -> None:
+    near = NearMean(2)
+    near.scores.data = torch.tensor([2.0, 1.0, 0.0]).log().nan_to_num(neginf=-1e9)  # 1, 2, 1, parted by 4
+    frames = torch.tensor([[[0.0], [0], [8], [0], [0], [99]]])
+    mask = torch.tensor([[True, True, True, True, True, False]])
+    with torch.no_grad():
+        read = near(frames, mask)[0, :5, 0]
+    # The fifth frame's next neighbour is not the clip's own; what is at a clip's end has one neighbour less.
+    assert read.tolist() == pytest.approx([0, 2, 4, 2, 0], abs=1e-5)
+
+
+def test_a_mean_of_neighbours_reaches_somewhere() -> None:
+    with pytest.raises(ModelError, match="reach must be at least 1"):
+        NearMean(0)
 
 
 def test_outputs_check_their_shapes() -> None:
