@@ -5,14 +5,14 @@
     python scripts/train_bundled.py compact FER2013 -o runs/bundled
 
 FER2013 is its folder, with train/, validation/ and test/ in it, or fer2013.csv. Both begin with the same
-networks, each trained alone on stills (`configs/accurate.yaml`), as one ensemble. `accurate` is that ensemble with a
-temporal head; `compact` is one small network (`configs/compact.yaml`), taught by the ensemble, with a head of its
-own. Given the same folder, the second command finds the networks that the first has trained.
+networks, each trained alone on stills (`configs/accurate.yaml`), as one ensemble. `accurate` is that ensemble
+with a temporal head; `compact` is one small network (`configs/compact.yaml`), taught by the ensemble, with a
+head of its own. Given the same folder, the second command finds the networks that the first has trained.
 
-Training stills that repeat a held-out one, also as another crop or compression of the same photo, are left out, and
-so are stills of PublicTest that repeat one of PrivateTest. PublicTest chooses epochs and steps, and calibrates;
-PrivateTest is not looked at. The model comes to lie in RUN/accurate or RUN/compact. Stopped and started again, it
-goes on.
+Training stills that repeat a held-out one, also as another crop or compression of the same photo, are left out,
+and so are stills of PublicTest that repeat one of PrivateTest. PublicTest chooses epochs and steps, and
+calibrates; PrivateTest is not looked at. The model comes to lie in RUN/accurate or RUN/compact. Stopped and
+started again, it goes on.
 """
 
 from __future__ import annotations
