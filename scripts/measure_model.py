@@ -4,7 +4,8 @@
     python scripts/measure_model.py compact --fer2013 fer2013.zip
 
 PublicTest is the split that chose the model, PrivateTest the one it is measured on. Nothing is chosen by what this
-prints. With --save the figures go into the model's own model.json.
+prints. With --save the figures go into the model's own model.json, with --pictures FOLDER confusion matrices and
+reliability diagrams into a folder.
 """
 
 from __future__ import annotations
@@ -21,15 +22,19 @@ from rich.console import Console
 from rich.table import Table
 
 from seqfer.datasets.fer2013 import StillSet, load_fer2013
+from seqfer.evaluation.calibration import BINS, reliability
+from seqfer.evaluation.figures import plot_confusion_matrix, plot_reliability
 from seqfer.evaluation.metrics import confusion_matrix, metrics
-from seqfer.evaluation.stills import ALL, NEW, UNLIKE, figures_of, parts_of, shown
+from seqfer.evaluation.stills import ALL, figures_of, parts_of, shown
 from seqfer.files import write_whole
 from seqfer.models.bundled import bundled_models, load_model, model_folder
 from seqfer.models.checkpoint import DESCRIPTION, Checkpoint, read_description
+from seqfer.models.classifier import SequenceClassifier
 from seqfer.models.heads import BiLSTMHead
 from seqfer.models.inference import Predictor, classify_stills
+from seqfer.training.augmentation import NOTHING
 from seqfer.training.clips import ClipStyle
-from seqfer.training.head import ClipFigures, measure_head, validation_clips
+from seqfer.training.head import ClipFigures, frames_alone, measure_head, validation_clips
 
 CONSOLE = Console(width=120)
 CPU = torch.device("cpu")
@@ -42,6 +47,7 @@ def main() -> None:
     parser.add_argument("--fer2013", type=Path, required=True, help="fer2013.csv, class folders, or a zip of them")
     parser.add_argument("--only-public", action="store_true", help="leave PrivateTest alone")
     parser.add_argument("--save", action="store_true", help="write the figures into the model's model.json")
+    parser.add_argument("--pictures", type=Path, metavar="FOLDER", help="draw matrices and reliability there")
     options = parser.parse_args()
     checkpoint = load_model(options.model)
     data = load_fer2013(options.fer2013)
@@ -54,7 +60,9 @@ def main() -> None:
     for name, split in splits.items():
         role = "chose the model" if split == "validation" else "measured, chose nothing"
         CONSOLE.rule(f"{name} ({role})")
-        saved[name] = measure_stills(checkpoint, data[split], data["train"])
+        saved[name], probabilities = measure_stills(checkpoint, data[split], data["train"])
+        if options.pictures:
+            draw(options.pictures, checkpoint, name, data[split].labels, probabilities)
         if isinstance(checkpoint.model.head, BiLSTMHead):
             saved[name]["clips"] = measure_clips(checkpoint, data[split])
     if options.save:
@@ -62,23 +70,29 @@ def main() -> None:
         save(model_folder(name) if name in bundled_models() else Path(name), saved)
 
 
-def measure_stills(checkpoint: Checkpoint, stills: StillSet, train: StillSet) -> dict[str, Any]:
-    """Print and give the figures on single stills, the model as annotate runs it."""
+def measure_stills(
+    checkpoint: Checkpoint, stills: StillSet, train: StillSet
+) -> tuple[dict[str, Any], NDArray[np.float32]]:
+    """Print and give the figures on single stills, and the probabilities (N, K), the model as annotate runs it."""
     labels = list(checkpoint.model.architecture.labels)
     parts = parts_of(stills, train)
     table = Table("stills", "n", "accuracy", "UAR", "macro F1", title="single stills, 95 % intervals")
+    probabilities = read(checkpoint.model, stills.images)
+    ways = {
+        ALL: probabilities,
+        f"{ALL}, bfloat16": read(checkpoint.model, stills.images, "bfloat16"),
+        f"{ALL}, averaged with their mirror images": (
+            probabilities + read(checkpoint.model, np.ascontiguousarray(stills.images[:, :, ::-1]))
+        )
+        / 2,
+    }
+    if isinstance(checkpoint.model.head, BiLSTMHead):
+        ways[f"{ALL}, by the encoder without the head"] = read(frames_alone(checkpoint.model), stills.images)
     main_figures: dict[str, Any] = {}
-    matrix = np.zeros((len(labels), len(labels)), np.int64)
-    for text, precision, flip, chosen in (
-        (ALL, "float32", False, ALL),
-        (f"{ALL}, bfloat16", "bfloat16", False, ALL),
-        (f"{ALL}, averaged with their mirror images", "float32", True, ALL),
-        (NEW, "float32", False, NEW),
-        (UNLIKE, "float32", False, UNLIKE),
-    ):
-        part = stills.select(parts[chosen])
-        predicted = read(checkpoint, part.images, precision, flip).argmax(1)
-        counts = confusion_matrix(part.labels, predicted, len(labels))
+    rows = [(text, found, ALL) for text, found in ways.items()]
+    rows += [(part, probabilities, part) for part in parts if part != ALL]
+    for text, found, part in rows:
+        counts = confusion_matrix(stills.labels[parts[part]], found[parts[part]].argmax(1), len(labels))
         figures = figures_of(counts)
         table.add_row(
             text,
@@ -86,18 +100,36 @@ def measure_stills(checkpoint: Checkpoint, stills: StillSet, train: StillSet) ->
             *(shown(figures, key) for key in ("accuracy", "uar", "macro_f1")),
         )
         if text == ALL:
-            main_figures, matrix = figures, counts
+            calibration = reliability(probabilities.astype(np.float64), stills.labels)
+            main_figures = {**figures, "ece": calibration.ece, "confusion_matrix": counts.tolist()}
         else:
             main_figures[text] = {key: figures[key] for key in ("n", "accuracy", "uar")}
     CONSOLE.print(table)
-    print_classes(matrix, labels)
-    return {**main_figures, "confusion_matrix": matrix.tolist()}
+    CONSOLE.print(f"expected calibration error, {BINS} bins: {100 * main_figures['ece']:.1f} %")
+    print_classes(np.array(main_figures["confusion_matrix"]), labels)
+    return main_figures, probabilities
 
 
-def read(checkpoint: Checkpoint, images: NDArray[np.uint8], precision: str, flip: bool) -> NDArray[np.float32]:
-    views = [images, np.ascontiguousarray(images[:, :, ::-1])] if flip else [images]
-    probabilities = [classify_stills(checkpoint.model, view, CPU, precision) for view in views]
-    return np.asarray(np.mean(probabilities, axis=0), np.float32)
+def read(model: SequenceClassifier, images: NDArray[np.uint8], precision: str = "float32") -> NDArray[np.float32]:
+    return classify_stills(model, images, CPU, precision)
+
+
+def draw(
+    folder: Path, checkpoint: Checkpoint, split: str, truth: NDArray[np.int64], probabilities: NDArray[np.float32]
+) -> None:
+    """Draw the confusion matrix and the reliability of probabilities (N, K) of a split's stills."""
+    folder.mkdir(parents=True, exist_ok=True)
+    labels = checkpoint.model.architecture.labels
+    name = f"{checkpoint.name}-{split.lower()}"
+    title = f"{checkpoint.name} on FER-2013 {split}, n = {len(truth)}"
+    matrix = confusion_matrix(truth, probabilities.argmax(1), len(labels))
+    for kind, figure in (
+        ("matrix", plot_confusion_matrix(matrix, labels, title, shares=True)),
+        ("reliability", plot_reliability(reliability(probabilities.astype(np.float64), truth), title)),
+    ):
+        with write_whole(folder / f"{name}-{kind}.png") as place:
+            figure.savefig(place, format="png")
+        CONSOLE.print(f"drawn: {folder / f'{name}-{kind}.png'}")
 
 
 def print_classes(matrix: NDArray[np.int64], labels: list[str]) -> None:
@@ -127,6 +159,7 @@ def measure_clips(checkpoint: Checkpoint, stills: StillSet) -> dict[str, Any]:
     for text, style in (
         ("disturbed, half of them change expression", ClipStyle()),
         ("disturbed, steady", ClipStyle(changes=0.0)),
+        ("undisturbed, steady", ClipStyle(changes=0.0, strength=NOTHING)),
     ):
         predictor = Predictor(checkpoint.model, CPU, "auto")
         clips = validation_clips(predictor, stills, len(stills), CLIP_FRAMES, style)
