@@ -31,7 +31,7 @@ from seqfer.models.inference import DEVICES, choose_device
 from seqfer.training.head import HeadRecipe, train_head, with_head
 
 MODELS = ("accurate", "compact")
-HEAD = {"width": 64, "layers": 1}
+HEAD = {"width": 64, "layers": 1, "reach": 25}  # a second on either side
 # How the ensemble's networks differ from configs/accurate.yaml: chance, and what they are disturbed by.
 BROAD = (
     "augmentation.rotation_deg=15",

@@ -21,7 +21,16 @@ from seqfer.training.disturbing import disturb
 MOST_DRAWS = 50  # until nearly every set of labels has given another one
 # Disturbed enough that single frames often mislead, as they do in video.
 CLIP_STRENGTH = Strength(
-    rotation_deg=15, shift=0.12, zoom=0.15, gamma=0.5, shade=0.5, blur=0.9, noise=0.12, occlusion=0.45
+    rotation_deg=15,
+    shift=0.12,
+    zoom=0.15,
+    gamma=0.5,
+    shade=0.5,
+    blur=0.9,
+    noise=0.12,
+    occlusion=0.45,
+    turn_deg=25,
+    compression=0.5,
 )
 
 
