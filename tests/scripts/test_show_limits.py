@@ -1,0 +1,41 @@
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import show_limits
+import torch
+
+from seqfer.models.checkpoint import Provenance, save_checkpoint
+from seqfer.models.classifier import Architecture, SequenceClassifier
+
+
+def test_each_column_disturbs_the_crop_but_the_first() -> None:
+    crop = np.random.default_rng(0).integers(0, 256, (48, 48, 3)).astype(np.uint8)
+    shown = show_limits.disturbed(crop)
+    assert shown.shape == (len(show_limits.COLUMNS), 48, 48, 3)
+    changed = [not np.array_equal(one, crop) for one in shown]
+    assert changed == [False] + [True] * (len(shown) - 1)
+
+
+def test_the_demos_face_is_found_at_every_expression_and_drawn(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    torch.manual_seed(0)
+    small = Architecture(encoder_settings={"stem_width": 8, "widths": (16,), "blocks": (1,)}, head="mean")
+    save_checkpoint(tmp_path / "model", SequenceClassifier(small).eval(), Provenance())
+    picture = tmp_path / "limits.png"
+    monkeypatch.setattr(sys, "argv", ["show_limits.py", str(tmp_path / "model"), "-o", str(picture)])
+    show_limits.main()
+    height, width, _ = cv2.imread(str(picture)).shape
+    assert width > 2 * height > 1000
+
+
+def test_what_cannot_be_done_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "argv", ["show_limits.py", "nothing", "-o", str(tmp_path / "limits.png")])
+    with pytest.raises(SystemExit, match="nothing"):
+        show_limits.main()
+    assert list(tmp_path.iterdir()) == []
