@@ -59,15 +59,20 @@ def main() -> None:
     run: Path = options.run
     device = ("--device", options.device)
     clean = clean_list(options.fer2013, run)
-    encoder = ensemble(clean, run, [*changes(options.set), *device])
-    if options.model == "compact":
-        taught = changes([f"teacher.model={encoder}", *options.set])
+    networks = trained(clean, run, [*changes(options.set), *device])
+    if options.model == "accurate":
+        encoder = run / "ensemble"
+        seqfer("ensemble", *networks, "-o", encoder, "--mirrored", "--overwrite")
+    else:
+        teacher = run / "teacher"
+        seqfer("ensemble", *networks, "-o", teacher, "--overwrite")
+        taught = changes([f"teacher.model={teacher}", *options.set])
         seqfer("train", "compact", "--data", clean, "-o", run / "pupil", "--resume", *device, *taught)
         encoder = run / "pupil" / "best"
     head = run / f"{options.model}-head"
     train_clips(encoder, clean, HeadRecipe(steps=options.steps), head, choose_device(options.device))
     done = run / options.model
-    seqfer("calibrate", head / "best", "--data", clean, "-o", done, "--overwrite", *device)
+    seqfer("calibrate", head / "best", "--data", clean, "-o", done, *device)
     model = load_checkpoint(done)
     save_checkpoint(done, model.model, model.provenance, torch.float16)
 
@@ -82,14 +87,12 @@ def clean_list(fer2013: Path, run: Path) -> Path:
     return clean
 
 
-def ensemble(clean: Path, run: Path, options: list[str]) -> Path:
-    """The ensemble of all networks, each trained as far as it is not yet."""
-    members = [run / "networks" / str(number) for number in range(len(MEMBERS))]
-    for folder, own in zip(members, MEMBERS, strict=True):
+def trained(clean: Path, run: Path, options: list[str]) -> list[Path]:
+    """The ensemble's networks, each trained as far as it is not yet."""
+    folders = [run / "networks" / str(number) for number in range(len(MEMBERS))]
+    for folder, own in zip(folders, MEMBERS, strict=True):
         seqfer("train", "accurate", "--data", clean, "-o", folder, "--resume", *changes(own), *options)
-    whole = run / "ensemble"
-    seqfer("ensemble", *(folder / "best" for folder in members), "-o", whole, "--overwrite")
-    return whole
+    return [folder / "best" for folder in folders]
 
 
 def changes(settings: tuple[str, ...] | list[str]) -> list[str]:

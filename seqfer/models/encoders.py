@@ -173,10 +173,12 @@ def _resnet50_flat(channels: int = 1, hidden: int = 512) -> nn.Module:
     return FlatResNet50Encoder(channels, hidden)
 
 
-def _ensemble(channels: int = 1, members: Sequence[tuple[str, dict[str, Any]]] = ()) -> nn.Module:
+def _ensemble(
+    channels: int = 1, members: Sequence[tuple[str, dict[str, Any]]] = (), mirrored: bool = False
+) -> nn.Module:
     from seqfer.models.ensemble import EnsembleEncoder
 
-    return EnsembleEncoder(channels, members)
+    return EnsembleEncoder(channels, members, mirrored)
 
 
 def _torchvision(name: str) -> Callable[..., nn.Module]:

@@ -25,23 +25,31 @@ from seqfer.models.heads import MeanHead, SequenceOutput
 class EnsembleEncoder(nn.Module):
     """The embeddings of several encoders, one after the other."""
 
-    def __init__(self, channels: int = 1, members: Sequence[tuple[str, dict[str, Any]]] = ()) -> None:
+    def __init__(
+        self, channels: int = 1, members: Sequence[tuple[str, dict[str, Any]]] = (), mirrored: bool = False
+    ) -> None:
         """
         Args:
             channels: planes of the input.
             members: name and settings of each encoder, at least one.
+            mirrored: an embedding is the mean of those of the image and of its mirror image, at twice the cost.
         """
         super().__init__()
         if not members:
             raise ModelError("an ensemble needs members")
         built = [build_encoder(name, channels, settings) for name, settings in members]
         self.members = nn.ModuleList(built)
+        self.mirrored = mirrored
         self.embedding_dim = sum(member.embedding_dim for member in built)  # type: ignore[misc]
 
     def stages(self) -> list[nn.Module]:
         return list(self.members)
 
     def forward(self, images: Tensor) -> Tensor:  # (N, C, H, W) -> (N, D)
+        embeddings = self._read(images)
+        return (embeddings + self._read(images.flip(3))) / 2 if self.mirrored else embeddings
+
+    def _read(self, images: Tensor) -> Tensor:
         return torch.cat([member(images) for member in self.members], 1)
 
 
@@ -80,8 +88,12 @@ class AverageHead(nn.Module):
         return (shares.logsumexp(0) - math.log(len(logits))) * self.sharpness
 
 
-def ensemble_of(members: Sequence[Checkpoint]) -> tuple[SequenceClassifier, Provenance]:
+def ensemble_of(members: Sequence[Checkpoint], mirrored: bool = False) -> tuple[SequenceClassifier, Provenance]:
     """An ensemble of trained frame models.
+
+    Args:
+        members: the models.
+        mirrored: whether each reads mirror images too (`EnsembleEncoder`).
 
     Raises:
         ModelError: a member has a temporal head, or reads other crops or labels than the first.
@@ -109,7 +121,7 @@ def ensemble_of(members: Sequence[Checkpoint]) -> tuple[SequenceClassifier, Prov
         replace(
             first,
             encoder="ensemble",
-            encoder_settings={"members": described},
+            encoder_settings={"members": described, "mirrored": mirrored},
             head="average",
             head_settings={"parts": parts},
         )

@@ -16,7 +16,9 @@ from seqfer.labels import FER7
 from seqfer.models.bundled import load_model
 
 SCRIPTS = Path(__file__).parents[2] / "scripts"
-QUICK = ("--set", "epochs=1", "--set", "schedule.warmup=0.2", "--set", "batch_size=16", "--steps", "2")
+SMALL = "model.encoder_settings={stem_width: 4, widths: [8, 8], blocks: [1, 1]}"
+CHANGES = ("epochs=1", "schedule.warmup=0.2", "batch_size=16", SMALL)
+QUICK = (*(word for change in CHANGES for word in ("--set", change)), "--steps", "2")
 
 
 @pytest.fixture
@@ -33,27 +35,28 @@ def fer2013(tmp_path: Path) -> Path:
     return root
 
 
-def test_the_bundled_model_is_trained_by_one_command_that_can_be_given_again(
-    fer2013: Path, tmp_path: Path
-) -> None:
-    command = [
-        sys.executable,
-        str(SCRIPTS / "train_bundled.py"),
-        str(fer2013),
-        "-o",
-        str(tmp_path / "run"),
-        *QUICK,
-    ]
-    first, again = (
-        subprocess.run(command, capture_output=True, text=True, timeout=300, check=False) for _ in range(2)
-    )
-    assert first.returncode == 0, first.stderr
-    assert again.returncode == 0, again.stderr
-    assert "1 training and 0 validation clips dropped" in first.stdout
-    assert "nothing is left to do" in again.stdout
-    model = load_model(tmp_path / "run" / "compact")
-    assert model.model.architecture.head == "bilstm"
-    assert model.provenance.training["data"]["clips"] == 41
-    assert model.provenance.training["calibration"]["clips"] == 21
-    weights = load_file(tmp_path / "run" / "compact" / "model.safetensors")
-    assert {value.dtype for value in weights.values()} <= {torch.float16, torch.int64}
+def test_bundled_models_are_trained_by_commands_that_can_be_given_again(fer2013: Path, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+
+    def train(name: str) -> str:
+        command = [sys.executable, str(SCRIPTS / "train_bundled.py"), name, str(fer2013), "-o", str(run), *QUICK]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    first, second, again = train("accurate"), train("compact"), train("compact")
+    assert "1 training and 0 validation clips dropped" in first
+    assert "nothing is left to do" not in first
+    assert second.count("nothing is left to do") == 4  # its teacher's networks are there already
+    assert again.count("nothing is left to do") == 5
+    for name, encoder in (("accurate", "ensemble"), ("compact", "compact")):
+        model = load_model(run / name)
+        assert model.model.architecture.encoder == encoder
+        assert model.model.architecture.head == "bilstm"
+        assert model.provenance.training["calibration"]["clips"] == 21
+        weights = load_file(run / name / "model.safetensors")
+        assert {value.dtype for value in weights.values()} <= {torch.float16, torch.int64}
+    taught = load_model(run / "compact").provenance.training
+    assert taught["data"]["clips"] == 41
+    assert taught["config"]["teacher"]["model"] == str(run / "teacher")
+    assert load_model(run / "accurate").model.architecture.encoder_settings["mirrored"] is True

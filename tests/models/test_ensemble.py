@@ -59,6 +59,16 @@ def test_probabilities_are_the_members_average(members: list[Checkpoint]) -> Non
         np.testing.assert_allclose(together[kind], expected, atol=2e-3)  # embeddings are kept as float16
 
 
+def test_a_mirrored_one_says_the_same_of_a_face_and_its_mirror_image(members: list[Checkpoint]) -> None:
+    plain, mirrored = ensemble_of(members)[0], ensemble_of(members, mirrored=True)[0]
+    images = torch.randn(4, 1, 48, 48)
+    with torch.inference_mode():
+        both = mirrored.encoder(images)
+        torch.testing.assert_close(both, mirrored.encoder(images.flip(3)))
+        torch.testing.assert_close(both, (plain.encoder(images) + plain.encoder(images.flip(3))) / 2)
+        assert (both - plain.encoder(images)).abs().max() > 0.01
+
+
 def test_padding_has_no_say(members: list[Checkpoint]) -> None:
     model, _ = ensemble_of(members)
     clips = torch.randn(2, 3, 1, 48, 48)
@@ -70,7 +80,7 @@ def test_padding_has_no_say(members: list[Checkpoint]) -> None:
 
 
 def test_it_is_a_model_as_any_other(members: list[Checkpoint], tmp_path: Path) -> None:
-    model, provenance = ensemble_of(members)
+    model, provenance = ensemble_of(members, mirrored=True)
     save_checkpoint(tmp_path / "hero", model, provenance)
     loaded = load_checkpoint(tmp_path / "hero")
     assert loaded.model.architecture == model.architecture

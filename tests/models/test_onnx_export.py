@@ -60,11 +60,11 @@ def opinionated(architecture: Architecture, name: str = "mine", **training: Any)
 
 
 def made(kind: str) -> Checkpoint:
-    if kind != "ensemble":
+    if not kind.startswith("ensemble"):
         return opinionated(KINDS[kind])
     members = [opinionated(Architecture("compact", NARROW, "mean"), "a")]
     members.append(opinionated(Architecture("vgg", {"widths": (4,), "convolutions": (1,)}, "mean"), "b"))
-    model, provenance = ensemble_of(members)
+    model, provenance = ensemble_of(members, mirrored="mirrored" in kind)
     soften(model.head, 1.7)
     return Checkpoint("both", model, "0" * 64, provenance)
 
@@ -81,7 +81,7 @@ def read(file: Path, frames: np.ndarray) -> list[np.ndarray]:
     return session.run(["frame_probabilities", "clip_probabilities"], {"frames": frames})
 
 
-@pytest.mark.parametrize("kind", [*KINDS, "ensemble"])
+@pytest.mark.parametrize("kind", [*KINDS, "ensemble", "ensemble, mirrored"])
 def test_the_file_reads_as_the_model_does(kind: str, tmp_path: Path) -> None:
     checkpoint = made(kind)
     assert export_onnx(checkpoint, tmp_path / "m.onnx") <= 1e-3
