@@ -17,8 +17,8 @@ from seqfer.training.sweep import known_sweeps
 
 ROOT = Path(__file__).parents[2]
 TOP = (
-    "known: model, start, data, augmentation, loss, teacher, optimizer, schedule, epochs, batch_size, select, "
-    "stop_after, precision, seed; "
+    "known: model, start, data, augmentation, window, loss, teacher, optimizer, schedule, epochs, batch_size, "
+    "select, stop_after, precision, seed; "
 )
 KNOWN = (
     "compact, compact-bilstm, mobilenet-bilstm, resnet18-bilstm, resnet50-bilstm, vgg, "
