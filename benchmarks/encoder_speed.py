@@ -3,10 +3,11 @@
 
     python benchmarks/encoder_speed.py compact --cores 2
 
-`annotate` reads them as "folded" does: eagerly, batch norms folded into convolutions, channels last. Each way
-takes turns with it, so that a busy machine slows both; a ratio is the median over rounds of the two speeds' own.
-"off by" is the largest difference of a probability. A way that this machine cannot go is left out: "compiled"
-needs a C++ compiler, "onnxruntime" the packages of `pip install 'seqfer[export]'`.
+`annotate` reads them as "folded" does (eagerly, batch norms folded into convolutions, channels last), and in
+bfloat16 on CPUs with instructions for it. Each way takes turns with "folded", so that a busy machine slows
+both; a ratio is the median over rounds of the two speeds' own. "off by" is the largest difference of a
+probability. A way that this machine cannot go is left out: "compiled" needs a C++ compiler, "onnxruntime" the
+packages of `pip install 'seqfer[export]'`.
 """
 
 from __future__ import annotations
@@ -25,11 +26,11 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 from torch import Tensor, nn
-from torch.fx.experimental.optimization import fuse
 
 from seqfer.machine import usable_cores
 from seqfer.models.bundled import load_model
 from seqfer.models.classifier import SequenceClassifier
+from seqfer.models.folding import folded
 from seqfer.preprocess import Preprocess
 
 CONSOLE = Console(width=120)
@@ -57,7 +58,7 @@ def main() -> None:
             way = make(model.encoder, preprocess.planes(faces[:2]))
             off = float((probabilities(model, way, faces) - expected).abs().max())
         except Exception as error:  # whatever a compiler or another runtime says of this machine
-            CONSOLE.print(f"{name}: {type(error).__name__}: {str(error).splitlines()[0][:80]}")
+            CONSOLE.print(f"{name}: {type(error).__name__}: {str(error).split(chr(10))[0][:80]}")
             continue
         cells = []
         for count in options.batches:
@@ -92,7 +93,7 @@ def prepared(model: SequenceClassifier, crops: Tensor) -> Tensor:
 def turns(model: SequenceClassifier, way: Way, crops: Tensor, rounds: int) -> NDArray[np.float64]:
     """(rounds, 2) faces per second, of a way and of the folded encoder, preprocessing included."""
     times = []
-    both = way, folded(model.encoder, crops)
+    both = way, eager(model.encoder, crops)
     for number in range(rounds + 2):
         took = []
         for one in both:
@@ -104,8 +105,8 @@ def turns(model: SequenceClassifier, way: Way, crops: Tensor, rounds: int) -> ND
     return len(crops) / np.array(times)
 
 
-def folded(encoder: nn.Module, _: Tensor) -> Way:
-    ready: nn.Module = fuse(encoder).to(memory_format=torch.channels_last)
+def eager(encoder: nn.Module, _: Tensor) -> Way:
+    ready: nn.Module = folded(encoder).to(memory_format=torch.channels_last)
     return ready
 
 
@@ -114,7 +115,7 @@ def unfolded(encoder: nn.Module, _: Tensor) -> Way:
 
 
 def bfloat16(encoder: nn.Module, _: Tensor) -> Way:
-    ready = fuse(encoder).to(memory_format=torch.channels_last).bfloat16()
+    ready = folded(encoder).to(memory_format=torch.channels_last).bfloat16()
     return lambda images: ready(images.bfloat16())
 
 
@@ -122,14 +123,14 @@ def frozen(encoder: nn.Module, example: Tensor) -> Way:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # TorchScript is on its way out, and says so
         traced = torch.jit.trace(  # type: ignore[no-untyped-call]
-            fuse(encoder), example.contiguous(memory_format=torch.channels_last)
+            folded(encoder), example.contiguous(memory_format=torch.channels_last)
         )
         ready: Way = torch.jit.optimize_for_inference(torch.jit.freeze(traced.eval()))
     return ready
 
 
 def compiled(encoder: nn.Module, _: Tensor) -> Way:
-    ready: Way = torch.compile(fuse(encoder).to(memory_format=torch.channels_last), dynamic=False)
+    ready: Way = torch.compile(folded(encoder).to(memory_format=torch.channels_last), dynamic=False)
     return ready
 
 
@@ -155,7 +156,7 @@ def onnxruntime(encoder: nn.Module, example: Tensor) -> Way:
 
 
 WAYS: dict[str, Callable[[nn.Module, Tensor], Way]] = {
-    FOLDED: folded,
+    FOLDED: eager,
     "unfolded": unfolded,
     "bfloat16": bfloat16,
     "frozen": frozen,

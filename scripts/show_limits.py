@@ -23,7 +23,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from seqfer.demo import write_demo_clip
-from seqfer.errors import SeqferError
+from seqfer.errors import OptionError, SeqferError
 from seqfer.faces.alignment import align
 from seqfer.faces.types import Detector, create_detector
 from seqfer.files import check_file, write_whole
@@ -41,7 +41,7 @@ COLUMNS: dict[str, dict[str, float]] = {
     "as it is": {},
     "dark": {"gamma": 1.2, "noise": 0.06},
     "lit from the side": {"shade_x": 1.2},
-    "half the pixels": {"blur": 1 / 3},
+    "half the resolution": {"blur": 1 / 3},
     "a quarter": {"blur": 2 / 3},
     "an eighth": {"blur": 1.0},
     "noise": {"noise": 0.15},
@@ -88,7 +88,10 @@ def apexes(detector: Detector, preprocess: Preprocess) -> list[NDArray[np.uint8]
                 frames[wanted.pop(0)] = frame
     found = {}
     for time_s, frame in frames.items():
-        face = max(detector.detect(frame, [], True), key=lambda detection: detection.score)
+        faces = detector.detect(frame, detector.glance(frame.image), True)
+        if not faces:
+            raise OptionError(f"--detector: finds no face {time_s:g} s into the demo's clip; take another one")
+        face = max(faces, key=lambda detection: detection.score)
         found[time_s] = align(frame.image, face, preprocess)
     return [found[time_s] for time_s in SHOWN_S.values()]
 

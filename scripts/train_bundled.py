@@ -91,7 +91,7 @@ def trained(clean: Path, run: Path, options: list[str]) -> list[Path]:
     """The ensemble's networks, each trained as far as it is not yet."""
     folders = [run / "networks" / str(number) for number in range(len(MEMBERS))]
     for folder, own in zip(folders, MEMBERS, strict=True):
-        seqfer("train", "accurate", "--data", clean, "-o", folder, "--resume", *changes(own), *options)
+        seqfer("train", "accurate", "--data", clean, "-o", folder, "--resume", *options, *changes(own))
     return [folder / "best" for folder in folders]
 
 

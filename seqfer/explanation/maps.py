@@ -169,9 +169,10 @@ class Explainer:
         Raises:
             ModelError: one of them is a single pixel.
         """
-        preprocess, cells = self.architecture.preprocess, []
+        preprocess = self.architecture.preprocess
+        cells: dict[nn.Module, tuple[int, int]] = {}  # a layer may read more than once
         hooks = [
-            layer.register_forward_hook(lambda layer, given, maps: cells.append(tuple(maps.shape[2:])))
+            layer.register_forward_hook(lambda layer, given, maps: cells.update({layer: tuple(maps.shape[2:])}))
             for layer in self._layers
         ]
         with torch.no_grad():
@@ -179,12 +180,12 @@ class Explainer:
             self._encoder(preprocess(blank).to(self._device))
         for hook in hooks:
             hook.remove()
-        if (1, 1) in cells:
+        if (1, 1) in cells.values():
             raise ModelError(
                 f"the last maps of {self.architecture.encoder} are single pixels at {preprocess.size} px, "
                 "in which Grad-CAM sees no places; use saliency"
             )
-        return cells
+        return list(cells.values())
 
 
 def last_maps(encoder: nn.Module) -> list[nn.Module]:

@@ -46,8 +46,11 @@ class EnsembleEncoder(nn.Module):
         return list(self.members)
 
     def forward(self, images: Tensor) -> Tensor:  # (N, C, H, W) -> (N, D)
-        embeddings = self._read(images)
-        return (embeddings + self._read(images.flip(3))) / 2 if self.mirrored else embeddings
+        if not self.mirrored:
+            return self._read(images)
+        # The image itself last: Grad-CAM looks at what a layer did last.
+        mirror = self._read(images.flip(3))
+        return (mirror + self._read(images)) / 2
 
     def _read(self, images: Tensor) -> Tensor:
         return torch.cat([member(images) for member in self.members], 1)

@@ -77,8 +77,8 @@ class MeanHead(nn.Module):
 class NearMean(nn.Module):
     """The mean of each frame's numbers and its neighbours', weighted by how near they are; the weights are learnt.
 
-    Before and after count alike, so that nothing moves in time. A clip's ends, and a clip of one frame, have fewer
-    neighbours; the weights of those that are there sum to 1.
+    Before and after count alike, so that nothing moves in time but at a clip's ends, which have neighbours on one
+    side alone. The weights of those that are there sum to 1: a clip of one frame stays as it is.
     """
 
     def __init__(self, reach: int) -> None:
@@ -107,8 +107,8 @@ class BiLSTMHead(nn.Module):
 
     Frame logits are the sum of two readings: a linear one of the frame's own embedding, which may be averaged over
     neighbours (`NearMean`), and a linear one of the LSTM's context. Clip logits are the same sum over
-    attention-pooled embeddings and contexts. The context's part starts at zero, so that an untrained head reads
-    like `MeanHead`, and a clip of one frame stays close to what the frame alone says.
+    attention-pooled embeddings and contexts. The context's part starts at zero, so that an untrained head without
+    reach reads like `MeanHead`, and a clip of one frame stays close to what the frame alone says.
 
     Sources: Graves & Schmidhuber, Neural Networks 18, 2005 (BiLSTM); Yang et al., NAACL 2016 (attention).
     """

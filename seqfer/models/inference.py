@@ -14,10 +14,10 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch.fx.experimental.optimization import fuse
 
 from seqfer.errors import OptionError
 from seqfer.models.classifier import SequenceClassifier
+from seqfer.models.folding import folded
 from seqfer.models.heads import SequenceOutput
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
@@ -97,7 +97,7 @@ class Predictor:
         self.architecture = model.architecture
         self.embedding_dim = model.embedding_dim
         self.window = max(2, round(self.architecture.window_s * self.architecture.frame_rate))
-        encoder = fuse(model.encoder)
+        encoder = folded(model.encoder)
         encoder.to(memory_format=torch.channels_last)
         self._encoder = encoder.to(self.device, self.dtype)
         self._head = model.head.to(self.device)

@@ -113,7 +113,7 @@ def _compress(planes: Tensor, d: Disturbance) -> Tensor:
     cosines = _cosines().to(planes)
     # Steps too small to be seen leave alone what is not to be compressed.
     level = d.compression.clamp_min(1e-4)[:, None, None, None, None, None]
-    steps = torch.tensor(JPEG_STEPS).reshape(8, 8).to(planes) / 255 * MOST_COMPRESSION * level
+    steps = (torch.tensor(JPEG_STEPS).reshape(8, 8).to(planes) / 255 * MOST_COMPRESSION * level).clamp_max(1)
     kept = (cosines @ blocks @ cosines.T / steps).round() * steps
     back = (cosines.T @ kept @ cosines).transpose(3, 4).reshape(filled.shape)
     return torch.where(_per_image(d.compression) > 0, back[:, :, :height, :width].clamp(0, 1), planes)

@@ -100,10 +100,10 @@ class StepReport:
 
 
 def with_head(model: SequenceClassifier, head: str, **settings: Any) -> SequenceClassifier:
-    """A model with the same encoder and a new head, which at first reads each frame as the old one does.
+    """A model with the same encoder and a new head, which takes over how the old one reads a frame.
 
-    An ensemble's becomes one linear reading of all its members' embeddings: the mean of their logits instead of
-    that of their probabilities.
+    Of an ensemble, whose probabilities are its members' average ones, it takes over the average logits: one linear
+    reading of all their embeddings.
 
     Raises:
         ModelError: the model's own head has a memory.
@@ -160,7 +160,7 @@ def train_head(
         provenance: goes into the checkpoint's training record, beside the recipe.
 
     Raises:
-        ModelError: the head is no BiLSTM, or the run was begun with another recipe, data or encoder.
+        ModelError: the head is no BiLSTM, or the run was begun with another recipe, head, data or encoder.
     """
     head = model.head
     if not isinstance(head, BiLSTMHead):
@@ -174,9 +174,16 @@ def train_head(
     scheduler = torch.optim.lr_scheduler.LambdaLR(
         optimizer, lambda step: 0.5 + 0.5 * cos(pi * min(1.0, step / recipe.steps))
     )
-    origin = {"recipe": asdict(recipe), "data": train.sha256(), "encoder": digest_of(model.encoder)}
+    origin = {
+        "recipe": asdict(recipe),
+        "head": model.architecture.head_settings,
+        "data": train.sha256(),
+        "encoder": digest_of(model.encoder),
+    }
     state = RunState(run / STATE, origin, head=head, optimizer=optimizer, scheduler=scheduler)
     done, best = state.restore()
+    if done == recipe.steps:
+        return
     held_out = validation_clips(predictor, validation, recipe.validation_clips, recipe.longest, recipe.style)
     loss_sum, start = 0.0, perf_counter()
     for step in range(done, recipe.steps):

@@ -296,4 +296,6 @@ class Trainer:
         if self._average is not None:
             parts["average"] = self._average
         origin = {**flat(asdict(self.config)), "data": self.data, **self._given}
+        for place in ("start.weights", "teacher.model"):
+            del origin[place]  # what lies there counts, not where it lies
         return RunState(self.run_folder / STATE, origin, progress=self._progress, **parts)

@@ -53,7 +53,8 @@ class RunState:
         except Exception as error:  # an unpickler meets what is no pickle with errors of every kind
             raise ModelError(f"{self._path}: is damaged; choose another run folder") from error
         if origin != self._origin:
-            changed = [key for key in self._origin if origin.get(key) != self._origin[key]]
+            both = {**origin, **self._origin}
+            changed = [key for key in both if origin.get(key) != self._origin.get(key)]
             raise ModelError(
                 f"{self._path}: the run was begun with another {' and '.join(changed)}; choose another run folder"
             )

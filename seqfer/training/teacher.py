@@ -6,12 +6,12 @@ import copy
 
 import torch
 from torch import Tensor
-from torch.fx.experimental.optimization import fuse
 
 from seqfer.errors import ModelError
 from seqfer.models.bundled import load_model
 from seqfer.models.checkpoint import Checkpoint
 from seqfer.models.classifier import Architecture, SequenceClassifier
+from seqfer.models.folding import folded
 from seqfer.models.heads import SequenceOutput
 from seqfer.training.config import TeacherConfig
 from seqfer.training.reader import Reader
@@ -49,7 +49,7 @@ class Teacher:
         """
         model = copy.deepcopy(model)
         # Folded into the convolutions, its norms cost nothing.
-        model.encoder = fuse(model.encoder)
+        model.encoder = folded(model.encoder)
         model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._reader = Reader(model, dtype).eval()
 

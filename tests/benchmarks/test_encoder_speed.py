@@ -21,9 +21,13 @@ def model() -> SequenceClassifier:
 
 
 @pytest.mark.parametrize(
-    ("name", "off"), [("folded", 1e-5), ("unfolded", 1e-6), ("frozen", 1e-5), ("bfloat16", 2e-2)]
+    ("name", "off"),
+    [("folded", 1e-5), ("unfolded", 1e-6), ("frozen", 1e-5), ("bfloat16", 2e-2), ("onnxruntime", 1e-5)],
 )
 def test_every_way_reads_the_same(model: SequenceClassifier, name: str, off: float) -> None:
+    if name == "onnxruntime":
+        pytest.importorskip("onnx", reason="the extra export is not installed")
+        pytest.importorskip("onnxruntime", reason="the extra export is not installed")
     faces = script.crops_of(model.architecture.preprocess, 6)
     way = script.WAYS[name](model.encoder, model.architecture.preprocess(faces))
     expected = script.probabilities(model, model.encoder, faces)
@@ -51,7 +55,7 @@ def test_its_table_names_what_this_machine_cannot_do(
         raise RuntimeError("no C++ compiler\nlong story")
 
     save_checkpoint(tmp_path / "model", model, Provenance())
-    monkeypatch.setattr(script, "WAYS", {"folded": script.folded, "compiled": broken})
+    monkeypatch.setattr(script, "WAYS", {"folded": script.eager, "compiled": broken})
     monkeypatch.setattr(
         sys, "argv", ["encoder_speed.py", str(tmp_path / "model"), "--batches", "1", "2", "--rounds", "1"]
     )

@@ -13,8 +13,10 @@ from torch import Tensor, nn
 from seqfer.errors import ModelError, OptionError
 from seqfer.explanation.maps import METHODS, Explainer, Explanation, last_maps
 from seqfer.labels import FER7
+from seqfer.models.checkpoint import Checkpoint, Provenance
 from seqfer.models.classifier import SequenceClassifier
 from seqfer.models.encoders import ENCODERS, build_encoder
+from seqfer.models.ensemble import ensemble_of
 from seqfer.models.inference import Predictor
 from tests.explanation.models import SMALL, model_of
 
@@ -168,6 +170,22 @@ def test_the_maps_of_an_ensembles_members_add_up(monkeypatch: pytest.MonkeyPatch
     own = Explainer(alone, CPU, ["gradcam"], "sad").explain(crops).maps["gradcam"]
     np.testing.assert_allclose(first, own, atol=1e-4)
     assert np.abs(both["gradcam"] - own).max() > 0.05
+
+
+def test_a_mirrored_ensembles_maps_lie_over_the_image_itself() -> None:
+    members = []
+    for seed in (0, 1):
+        torch.manual_seed(seed)
+        members.append(Checkpoint("", model_of("compact", head="mean"), "", Provenance()))
+    crops = crops_of(2)
+    plain, mirrored = (Explainer(ensemble_of(members, own)[0], CPU, ["gradcam"], "sad") for own in (False, True))
+    assert mirrored.cells == plain.cells
+    over, beside, flipped = (
+        found.explain(shown).maps["gradcam"]
+        for found, shown in ((mirrored, crops), (plain, crops), (plain, np.ascontiguousarray(crops[:, :, ::-1])))
+    )
+    assert np.corrcoef(over.ravel(), beside.ravel())[0, 1] > 0.99
+    assert np.corrcoef(over.ravel(), flipped.ravel())[0, 1] < 0.9
 
 
 def test_members_with_finer_maps_count_as_much(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 from seqfer.errors import ModelError
 from seqfer.labels import FER7, LabelSet
@@ -67,6 +68,22 @@ def test_a_mirrored_one_says_the_same_of_a_face_and_its_mirror_image(members: li
         torch.testing.assert_close(both, mirrored.encoder(images.flip(3)))
         torch.testing.assert_close(both, (plain.encoder(images) + plain.encoder(images.flip(3))) / 2)
         assert (both - plain.encoder(images)).abs().max() > 0.01
+
+
+def test_norms_are_folded_once_however_often_a_member_reads(members: list[Checkpoint]) -> None:
+    for norm in (part for one in members for part in one.model.modules() if isinstance(part, nn.BatchNorm2d)):
+        assert norm.running_mean is not None
+        assert norm.running_var is not None
+        norm.running_mean.uniform_(-1, 1)
+        norm.running_var.uniform_(0.3, 3)
+    crops = np.random.default_rng(0).integers(0, 256, (5, 48, 48, 1), dtype=np.uint8)
+    for mirrored in (False, True):
+        model, _ = ensemble_of(members, mirrored)
+        images = model.architecture.preprocess(torch.from_numpy(crops))
+        with torch.inference_mode():
+            alone = model(images[:, None], torch.ones(5, dtype=torch.int64)).clip_logits.softmax(1)
+        predictor = Predictor(model, CPU, "float32")
+        np.testing.assert_allclose(predictor.read_stills(predictor.encode(crops)), alone, atol=2e-3)
 
 
 def test_padding_has_no_say(members: list[Checkpoint]) -> None:

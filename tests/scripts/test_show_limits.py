@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import cv2
@@ -9,8 +10,10 @@ import pytest
 import show_limits
 import torch
 
+from seqfer.faces.types import DETECTORS, create_detector
 from seqfer.models.checkpoint import Provenance, save_checkpoint
 from seqfer.models.classifier import Architecture, SequenceClassifier
+from seqfer.preprocess import Preprocess
 
 
 def test_each_column_disturbs_the_crop_but_the_first() -> None:
@@ -32,6 +35,14 @@ def test_the_demos_face_is_found_at_every_expression_and_drawn(
     show_limits.main()
     height, width, _ = cv2.imread(str(picture)).shape
     assert width > 2 * height > 1000
+
+
+@pytest.mark.parametrize("detector", DETECTORS)
+def test_either_detector_finds_the_face(detector: str) -> None:
+    with closing(create_detector(detector)) as finder:
+        crops = show_limits.apexes(finder, Preprocess(48))
+    assert [crop.shape for crop in crops] == [(48, 48, 3)] * 4
+    assert all(np.abs(one.astype(int) - crops[0]).mean() > 3 for one in crops[1:])
 
 
 def test_what_cannot_be_done_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -69,9 +69,9 @@ RECIPE = HeadRecipe(
 )
 
 
-def run(encoder: SequenceClassifier, folder: Path, stop_after: int = 99) -> list:
+def run(encoder: SequenceClassifier, folder: Path, stop_after: int = 99, width: int = 16) -> list:
     torch.manual_seed(0)
-    model = with_head(encoder, "bilstm", width=16)
+    model = with_head(encoder, "bilstm", width=width)
     reports = []
     for report in train_head(model, TRAIN, VALIDATION, RECIPE, folder, CPU, {}):
         reports.append(report)
@@ -126,3 +126,6 @@ def test_stopped_and_started_again_it_ends_the_same(encoder: SequenceClassifier,
     parts = run(encoder, tmp_path / "parts", stop_after=1) + run(encoder, tmp_path / "parts")
     assert [r.loss for r in parts] == [r.loss for r in whole]
     assert load_checkpoint(tmp_path / "whole/best").sha256 == load_checkpoint(tmp_path / "parts/best").sha256
+    assert run(encoder, tmp_path / "whole") == []
+    with pytest.raises(ModelError, match="begun with another head;"):
+        run(encoder, tmp_path / "whole", width=8)

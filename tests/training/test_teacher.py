@@ -101,11 +101,13 @@ def test_a_pupil_takes_over_what_a_teacher_says_against_the_labels(ensemble: boo
     assert training["teacher_sha256"] == load_checkpoint(teacher).sha256
 
 
-def test_a_run_goes_on_under_its_own_teacher_only(tmp_path: Path) -> None:
+def test_a_run_goes_on_under_its_own_teacher_only_wherever_that_lies(tmp_path: Path) -> None:
     teacher = tmp_path / "teacher"
     config = small_config(teacher__model=saved(network(), teacher))
     run = trainer(config, tmp_path / "run").run()
     next(report for report in run if hasattr(report, "validation"))
+    moved = saved(network(), tmp_path / "moved")
+    assert len(trainer(small_config(teacher__model=moved), tmp_path / "run").history) == 1
     saved(network(seed=5), teacher)
     with pytest.raises(ModelError, match="begun with another teacher;"):
         trainer(config, tmp_path / "run")
