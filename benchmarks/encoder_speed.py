@@ -58,7 +58,7 @@ def main() -> None:
             way = make(model.encoder, preprocess.planes(faces[:2]))
             off = float((probabilities(model, way, faces) - expected).abs().max())
         except Exception as error:  # whatever a compiler or another runtime says of this machine
-            CONSOLE.print(f"{name}: {type(error).__name__}: {str(error).split(chr(10))[0][:80]}")
+            CONSOLE.print(f"{name}: {type(error).__name__}: {str(error).partition(chr(10))[0][:80]}")
             continue
         cells = []
         for count in options.batches:

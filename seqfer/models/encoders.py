@@ -133,6 +133,7 @@ class _ResidualBlock(nn.Module):
         self.shortcut: nn.Module = nn.Identity()
         if stride > 1 or width_in != width_out:
             # Average, then project: a strided 1x1 convolution would throw three of four pixels away.
+            # Rounded up, as the strided convolution beside it does with odd sides.
             pool = nn.AvgPool2d(stride, ceil_mode=True) if stride > 1 else nn.Identity()
             self.shortcut = nn.Sequential(pool, _conv_norm(width_in, width_out, stride=1, kernel=1))
 

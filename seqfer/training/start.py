@@ -78,7 +78,7 @@ def starting_model(config: TrainConfig, labels: LabelSet) -> tuple[SequenceClass
             window_s=config.data.longest_s,
         )
     )
-    for side in (wanted.size, config.window.side or wanted.size):
+    for side in sorted({wanted.size, config.window.side} - {0}, reverse=True):
         _try(model, min(2, config.batch_size), side)
     if config.start.weights == "scratch":
         return model, "scratch"
