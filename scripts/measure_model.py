@@ -103,7 +103,7 @@ def measure_stills(
             calibration = reliability(probabilities.astype(np.float64), stills.labels)
             main_figures = {**figures, "ece": calibration.ece, "confusion_matrix": counts.tolist()}
         else:
-            main_figures[text] = {key: figures[key] for key in ("n", "accuracy", "uar")}
+            main_figures[text] = figures
     CONSOLE.print(table)
     CONSOLE.print(f"expected calibration error, {BINS} bins: {100 * main_figures['ece']:.1f} %")
     print_classes(np.array(main_figures["confusion_matrix"]), labels)
