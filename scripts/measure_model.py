@@ -46,6 +46,9 @@ def main() -> None:
     parser.add_argument("model", help="a bundled model or a model's folder")
     parser.add_argument("--fer2013", type=Path, required=True, help="fer2013.csv, class folders, or a zip of them")
     parser.add_argument("--only-public", action="store_true", help="leave PrivateTest alone")
+    parser.add_argument(
+        "--clips", type=int, metavar="N", help="clips of a split; as many as its stills if not given"
+    )
     parser.add_argument("--save", action="store_true", help="write the figures into the model's model.json")
     parser.add_argument("--pictures", type=Path, metavar="FOLDER", help="draw matrices and reliability there")
     options = parser.parse_args()
@@ -64,7 +67,7 @@ def main() -> None:
         if options.pictures:
             draw(options.pictures, checkpoint, name, data[split].labels, probabilities)
         if isinstance(checkpoint.model.head, BiLSTMHead):
-            saved[name]["clips"] = measure_clips(checkpoint, data[split])
+            saved[name]["clips"] = measure_clips(checkpoint, data[split], options.clips or len(data[split]))
     if options.save:
         name = str(options.model)
         save(model_folder(name) if name in bundled_models() else Path(name), saved)
@@ -141,7 +144,7 @@ def print_classes(matrix: NDArray[np.int64], labels: list[str]) -> None:
     CONSOLE.print(table)
 
 
-def measure_clips(checkpoint: Checkpoint, stills: StillSet) -> dict[str, Any]:
+def measure_clips(checkpoint: Checkpoint, stills: StillSet, count: int) -> dict[str, Any]:
     """Print and give the head's figures on disturbed clips of the split's stills, beside the mean of frames."""
     head = checkpoint.model.head
     assert isinstance(head, BiLSTMHead)
@@ -162,7 +165,7 @@ def measure_clips(checkpoint: Checkpoint, stills: StillSet) -> dict[str, Any]:
         ("undisturbed, steady", ClipStyle(changes=0.0, strength=NOTHING)),
     ):
         predictor = Predictor(checkpoint.model, CPU, "auto")
-        clips = validation_clips(predictor, stills, len(stills), CLIP_FRAMES, style)
+        clips = validation_clips(predictor, stills, count, CLIP_FRAMES, style)
         figures: ClipFigures = measure_head(head, clips, checkpoint.model.architecture.frame_rate)
         table.add_row(
             text,

@@ -76,7 +76,11 @@ def test_figures_are_printed_saved_and_drawn(
 def test_private_test_can_be_left_alone(
     fer2013: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    words = [str(folder_of("mean", tmp_path)), "--fer2013", str(fer2013), "--only-public"]
+    folder = folder_of("bilstm", tmp_path)
+    words = [str(folder), "--fer2013", str(fer2013), "--only-public", "--clips", "5", "--save"]
     monkeypatch.setattr(sys, "argv", ["measure_model.py", *words])
     measure_model.main()
     assert "PrivateTest" not in capsys.readouterr().out
+    saved = json.loads((folder / "model.json").read_text())["metrics"]
+    assert list(saved) == ["PublicTest"]
+    assert saved["PublicTest"]["clips"]["disturbed, steady"]["clips"] == 5
