@@ -44,6 +44,8 @@ BROAD = (
 )
 MEMBERS = (("seed=0",), ("seed=1", *BROAD), ("seed=2",), ("seed=3", *BROAD))
 
+TAUGHT = ("teacher.share=0.75", "teacher.temperature=2")
+
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -66,7 +68,7 @@ def main() -> None:
     else:
         teacher = run / "teacher"
         seqfer("ensemble", *networks, "-o", teacher, "--overwrite")
-        taught = changes([f"teacher.model={teacher}", *options.set])
+        taught = changes([f"teacher.model={teacher}", *TAUGHT, *options.set])
         seqfer("train", "compact", "--data", clean, "-o", run / "pupil", "--resume", *device, *taught)
         encoder = run / "pupil" / "best"
     head = run / f"{options.model}-head"
