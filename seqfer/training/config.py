@@ -124,15 +124,15 @@ class WindowConfig:
 
     Attributes:
         side: of the middle that is seen, in pixels; 0 for whole crops throughout.
-        epochs: the first ones, in which no more than that is seen.
+        share: of all epochs, from the first on, in which no more than that is seen; less than 1.
     """
 
     side: int = 0
-    epochs: int = 0
+    share: float = 0.0
 
     def __post_init__(self) -> None:
-        if self.side < 0 or self.epochs < 0 or bool(self.side) != bool(self.epochs):
-            raise OptionError("window.side and window.epochs must both be positive, or both 0")
+        if self.side < 0 or not 0 <= self.share < 1 or bool(self.side) != bool(self.share):
+            raise OptionError("window.side and window.share (below 1) must both be positive, or both 0")
 
 
 @dataclass(frozen=True)

@@ -75,7 +75,7 @@ def test_it_learns_and_keeps_the_best_and_the_last_epoch(tmp_path: Path) -> None
         {"model__encoder": "vgg", "model__encoder_settings": {"widths": [8, 16], "convolutions": [1, 1]}},
         {"start__stage_rates": [0, 0.5, 1], "data__speed": 1.3, "data__longest_s": 0.1},
         {"precision": "bfloat16"},
-        {"window__side": 12, "window__epochs": 2},
+        {"window__side": 12, "window__share": 0.7},
     ],
     ids=lambda changes: " ".join(changes),
 )
@@ -319,7 +319,7 @@ def test_the_trained_head_sees_as_much_at_once_as_in_training(tmp_path: Path) ->
                 "model__encoder": "vgg",
                 "model__encoder_settings": {"widths": [4] * 3, "convolutions": [1] * 3, "flattened": 2},
                 "window__side": 12,
-                "window__epochs": 1,
+                "window__share": 0.5,
             },
             "encoder 'vgg' cannot learn from 12 pixels",
         ),
@@ -344,7 +344,7 @@ def test_the_first_epochs_see_the_middle_alone_if_asked_to(
         return disturbing.middle(images, side)
 
     monkeypatch.setattr(loop, "middle", middle)
-    run = trainer(small_config(epochs=3, window__side=12, window__epochs=2), tmp_path)
+    run = trainer(small_config(epochs=3, window__side=12, window__share=0.7), tmp_path)
     list(run.run())
     assert seen == [0] * 6 + [1] * 6
 
