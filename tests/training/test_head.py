@@ -17,7 +17,7 @@ from seqfer.models.heads import BiLSTMHead
 from seqfer.training.augmentation import Strength, draw, still_noise
 from seqfer.training.clips import ClipStyle
 from seqfer.training.disturbing import disturb
-from seqfer.training.head import HeadRecipe, frames_alone, train_head, with_head
+from seqfer.training.head import HeadRecipe, StepReport, frames_alone, train_head, with_head
 
 CPU = torch.device("cpu")
 SMALL = {"stem_width": 8, "widths": (16, 16), "blocks": (1, 1)}
@@ -69,7 +69,7 @@ RECIPE = HeadRecipe(
 )
 
 
-def run(encoder: SequenceClassifier, folder: Path, stop_after: int = 99, width: int = 16) -> list:
+def run(encoder: SequenceClassifier, folder: Path, stop_after: int = 99, width: int = 16) -> list[StepReport]:
     torch.manual_seed(0)
     model = with_head(encoder, "bilstm", width=width)
     reports = []
@@ -78,6 +78,13 @@ def run(encoder: SequenceClassifier, folder: Path, stop_after: int = 99, width: 
         if len(reports) == stop_after:
             break
     return reports
+
+
+@pytest.fixture(scope="module")
+def whole(encoder: SequenceClassifier, tmp_path_factory: pytest.TempPathFactory) -> tuple[list[StepReport], Path]:
+    """A run that nothing stopped: its reports and its folder."""
+    folder = tmp_path_factory.mktemp("whole")
+    return run(encoder, folder), folder
 
 
 def test_an_ensembles_new_head_reads_the_mean_of_its_members_logits(encoder: SequenceClassifier) -> None:
@@ -107,25 +114,29 @@ def test_a_new_head_reads_as_the_old_one(encoder: SequenceClassifier) -> None:
         frames_alone(encoder)
 
 
-def test_it_gains_over_frames_read_alone(encoder: SequenceClassifier, tmp_path: Path) -> None:
-    reports = run(encoder, tmp_path)
+def test_it_gains_over_frames_read_alone(
+    encoder: SequenceClassifier, whole: tuple[list[StepReport], Path]
+) -> None:
+    reports, folder = whole
     assert [report.step for report in reports] == [40, 80]
     figures = reports[-1].validation
     assert figures.clips > 10
     assert figures.frame_accuracy > figures.frame_accuracy_alone
     assert figures.changes_per_s < 0.6 * figures.changes_per_s_alone
-    chosen = load_checkpoint(tmp_path / "best")
+    chosen = load_checkpoint(folder / "best")
     assert chosen.model.architecture.head == "bilstm"
     original, kept = encoder.encoder.state_dict(), chosen.model.encoder.state_dict()
     for name, value in original.items():  # the encoder stayed as it was, but for its stored precision
         assert torch.allclose(value.float(), kept[name].float(), rtol=2e-3, atol=1e-4), name
 
 
-def test_stopped_and_started_again_it_ends_the_same(encoder: SequenceClassifier, tmp_path: Path) -> None:
-    whole = run(encoder, tmp_path / "whole")
-    parts = run(encoder, tmp_path / "parts", stop_after=1) + run(encoder, tmp_path / "parts")
-    assert [r.loss for r in parts] == [r.loss for r in whole]
-    assert load_checkpoint(tmp_path / "whole/best").sha256 == load_checkpoint(tmp_path / "parts/best").sha256
-    assert run(encoder, tmp_path / "whole") == []
+def test_stopped_and_started_again_it_ends_the_same(
+    encoder: SequenceClassifier, whole: tuple[list[StepReport], Path], tmp_path: Path
+) -> None:
+    reports, folder = whole
+    parts = run(encoder, tmp_path, stop_after=1) + run(encoder, tmp_path)
+    assert [r.loss for r in parts] == [r.loss for r in reports]
+    assert load_checkpoint(folder / "best").sha256 == load_checkpoint(tmp_path / "best").sha256
+    assert run(encoder, folder) == []
     with pytest.raises(ModelError, match="begun with another head;"):
-        run(encoder, tmp_path / "whole", width=8)
+        run(encoder, folder, width=8)
