@@ -15,8 +15,10 @@ import pandas as pd
 import pytest
 
 from seqfer.models.bundled import model_folder
-from tests.end_to_end.commands import seqfer
+from tests.end_to_end.commands import Finished, seqfer
 from tests.media import write_clip
+
+Run = Callable[..., Finished]
 
 CLIP = [k / 25 for k in range(30)]
 
@@ -75,33 +77,33 @@ def test_a_folder_of_videos(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("output", ["seqfer-out", ".", ".."])
-def test_results_inside_the_folder_are_not_annotated_again(tmp_path: Path, output: str) -> None:
+def test_results_inside_the_folder_are_not_annotated_again(tmp_path: Path, output: str, run_here: Run) -> None:
     folder = tmp_path / "videos"
     folder.mkdir()
     write_clip(folder / "a.mp4", CLIP[:5])
     for _ in range(2):
-        done = seqfer("annotate", ".", "--overlay", "--overwrite", "-o", output, cwd=folder)
+        done = run_here("annotate", ".", "--overlay", "--overwrite", "-o", output, cwd=folder)
         assert done.returncode == 0, done.stderr
         assert "a.mp4: 5 frames" in done.stdout
         assert len(done.stdout.splitlines()) == 1
     assert (folder / output / "a" / "overlay.mp4").is_file()
 
 
-def test_overlays_of_stills_do_not_hide_the_stills(tmp_path: Path) -> None:
+def test_overlays_of_stills_do_not_hide_the_stills(tmp_path: Path, run_here: Run) -> None:
     from PIL import Image
 
     for name in ("anna.jpg", "bert.jpg"):
         Image.new("RGB", (64, 48), (90, 90, 90)).save(tmp_path / name)
     for _ in range(2):
-        done = seqfer("annotate", ".", "--overlay", "--overwrite", cwd=tmp_path)
+        done = run_here("annotate", ".", "--overlay", "--overwrite", cwd=tmp_path)
         assert done.returncode == 0, done.stderr
         assert "2 of 2 videos annotated without a problem" in done.stdout
 
 
-def test_a_folder_of_results_alone_is_no_input(tmp_path: Path) -> None:
+def test_a_folder_of_results_alone_is_no_input(tmp_path: Path, run_here: Run) -> None:
     write_clip(tmp_path / "a.mp4", CLIP[:5])
-    assert seqfer("annotate", "a.mp4", "--overlay", cwd=tmp_path).returncode == 0
-    done = seqfer("annotate", "seqfer-out", cwd=tmp_path)
+    assert run_here("annotate", "a.mp4", "--overlay", cwd=tmp_path).returncode == 0
+    done = run_here("annotate", "seqfer-out", cwd=tmp_path)
     assert done.returncode == 1
     assert "holds no video" in done.stderr
 
@@ -109,21 +111,21 @@ def test_a_folder_of_results_alone_is_no_input(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "name", ["cash$$money.mp4", "10:30:00.mp4", "[red]x[dim].mp4", "caf\udce9.mp4", "视频 é.mp4"]
 )
-def test_any_file_name(tmp_path: Path, name: str) -> None:
+def test_any_file_name(tmp_path: Path, name: str, run_here: Run) -> None:
     write_clip(tmp_path / "plain.mp4", CLIP[:5]).rename(tmp_path / name)
-    done = seqfer("annotate", name, "--overlay", cwd=tmp_path)
+    done = run_here("annotate", name, "--overlay", cwd=tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
     assert "5 frames" in done.stdout
     assert (tmp_path / "seqfer-out" / Path(name).stem / "overlay.mp4").is_file()
 
 
-def test_numbered_pictures_are_one_clip_and_said_to_be(tmp_path: Path) -> None:
+def test_numbered_pictures_are_one_clip_and_said_to_be(tmp_path: Path, run_here: Run) -> None:
     from PIL import Image
 
     (tmp_path / "frames").mkdir()
     for number in range(4):
         Image.new("RGB", (64, 48), (40 * number, 90, 90)).save(tmp_path / "frames" / f"{number:03d}.png")
-    done = seqfer("annotate", "frames", "--picture-rate", "10", cwd=tmp_path)
+    done = run_here("annotate", "frames", "--picture-rate", "10", cwd=tmp_path)
     assert done.returncode == 0
     assert done.stderr == (
         "note: frames: 4 pictures read as one clip at 10 per second; --picture-rate changes that\n"
@@ -147,9 +149,9 @@ def test_an_overlay_that_fails_leaves_the_rest(tmp_path: Path) -> None:
     assert "frames.csv" in names(tmp_path / "seqfer-out" / "a")
 
 
-def test_no_face_is_a_plain_remark(tmp_path: Path) -> None:
+def test_no_face_is_a_plain_remark(tmp_path: Path, run_here: Run) -> None:
     write_clip(tmp_path / "clip.mp4", CLIP)
-    done = seqfer("annotate", "clip.mp4", cwd=tmp_path)
+    done = run_here("annotate", "clip.mp4", cwd=tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
     assert "clip.mp4: 30 frames, no face found" in done.stdout
     with (tmp_path / "seqfer-out" / "clip" / "frames.csv").open(newline="") as file:
@@ -198,9 +200,9 @@ def empty_folder(folder: Path) -> Path:
     ],
     ids=["missing", "zero bytes", "sound only", "text", "cut off", "picture", "empty folder"],
 )
-def test_bad_input_is_one_line(make: Callable[[Path], Path], problem: str, tmp_path: Path) -> None:
+def test_bad_input_is_one_line(make: Callable[[Path], Path], problem: str, tmp_path: Path, run_here: Run) -> None:
     path = make(tmp_path)
-    done = seqfer("annotate", path, "-o", "out", cwd=tmp_path)
+    done = run_here("annotate", path, "-o", "out", cwd=tmp_path)
     assert done.returncode == 1
     assert len(done.stderr.splitlines()) == 1
     assert done.stderr.startswith(f"error: {path}: ")
@@ -222,9 +224,9 @@ def test_bad_input_is_one_line(make: Callable[[Path], Path], problem: str, tmp_p
         (["-o", "clip.mp4"], "cannot be written"),
     ],
 )
-def test_bad_options_are_one_line(options: list[str], problem: str, tmp_path: Path) -> None:
+def test_bad_options_are_one_line(options: list[str], problem: str, tmp_path: Path, run_here: Run) -> None:
     write_clip(tmp_path / "clip.mp4", CLIP)
-    done = seqfer("annotate", "clip.mp4", *options, cwd=tmp_path)
+    done = run_here("annotate", "clip.mp4", *options, cwd=tmp_path)
     assert done.returncode == 1
     assert len(done.stderr.splitlines()) == 1, done.stderr
     assert done.stderr.startswith("error: ")
@@ -250,25 +252,27 @@ def broken_model(tmp_path: Path, damage: Callable[[Path], object]) -> Path:
         (lambda f: (f / "model.safetensors").write_bytes(b"x"), "SHA-256 differs"),
     ],
 )
-def test_a_broken_model_is_one_line(damage: Callable[[Path], object], problem: str, tmp_path: Path) -> None:
+def test_a_broken_model_is_one_line(
+    damage: Callable[[Path], object], problem: str, tmp_path: Path, run_here: Run
+) -> None:
     write_clip(tmp_path / "clip.mp4", CLIP)
-    done = seqfer("annotate", "clip.mp4", "--model", broken_model(tmp_path, damage), cwd=tmp_path)
+    done = run_here("annotate", "clip.mp4", "--model", broken_model(tmp_path, damage), cwd=tmp_path)
     assert done.returncode == 1
     assert len(done.stderr.splitlines()) == 1
     assert problem in done.stderr
 
 
-def test_results_are_not_overwritten_unless_told(tmp_path: Path) -> None:
+def test_results_are_not_overwritten_unless_told(tmp_path: Path, run_here: Run) -> None:
     write_clip(tmp_path / "clip.mp4", CLIP)
-    assert seqfer("annotate", "clip.mp4", cwd=tmp_path).returncode == 0
+    assert run_here("annotate", "clip.mp4", cwd=tmp_path).returncode == 0
     frames = tmp_path / "seqfer-out" / "clip" / "frames.csv"
     before = frames.stat().st_mtime_ns
-    again = seqfer("annotate", "clip.mp4", cwd=tmp_path)
+    again = run_here("annotate", "clip.mp4", cwd=tmp_path)
     assert again.returncode == 1
     assert again.stderr.count("\n") == 1
     assert "exists already; use --overwrite" in again.stderr
     assert frames.stat().st_mtime_ns == before
-    told = seqfer("annotate", "clip.mp4", "--overwrite", "--every", "2", cwd=tmp_path)
+    told = run_here("annotate", "clip.mp4", "--overwrite", "--every", "2", cwd=tmp_path)
     assert told.returncode == 0
     assert len(frames.read_text().splitlines()) == 16
 

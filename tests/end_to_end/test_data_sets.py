@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -14,8 +15,10 @@ from seqfer.demo import portrait_path
 from seqfer.evaluation.report import OWN_FILES
 from seqfer.models.bundled import model_folder
 from seqfer.models.checkpoint import load_checkpoint
-from tests.end_to_end.commands import seqfer
+from tests.end_to_end.commands import Finished, seqfer
 from tests.media import write_clip
+
+Run = Callable[..., Finished]
 
 SHORT = [k / 25 for k in range(5)]
 
@@ -51,27 +54,27 @@ def test_from_a_folder_to_an_audit(tmp_path: Path) -> None:
     assert "6 training and 0 validation clips dropped, 6 clips kept -> clean.csv" in done.stdout
 
 
-def test_class_folders_with_official_splits_and_none(tmp_path: Path) -> None:
+def test_class_folders_with_official_splits_and_none(tmp_path: Path, run_here: Run) -> None:
     rng = np.random.default_rng(0)
     for split in ("train", "test"):
         for expression in ("happy", "sad"):
             folder = tmp_path / "set" / split / expression
             folder.mkdir(parents=True)
             Image.fromarray(rng.integers(0, 256, (48, 48), np.uint8)).save(folder / "1.png")
-    done = seqfer("manifest", "folder", "set", "-o", "m.csv", cwd=tmp_path)
+    done = run_here("manifest", "folder", "set", "-o", "m.csv", cwd=tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
     assert [record.split for record in read_manifest(tmp_path / "m.csv").records] == ["test"] * 2 + ["train"] * 2
-    done = seqfer("audit", "m.csv", cwd=tmp_path)
+    done = run_here("audit", "m.csv", cwd=tmp_path)
     assert done.stdout.splitlines()[-1] == "no leak found"
 
     (tmp_path / "set" / "test" / "sad" / "1.png").write_text("no picture")
-    done = seqfer("prepare", "m.csv", "-o", "cache", "--faces", "none", cwd=tmp_path)
+    done = run_here("prepare", "m.csv", "-o", "cache", "--faces", "none", cwd=tmp_path)
     assert done.returncode == 0
     assert done.stdout == "3 of 4 clips, 3 frames -> cache\n"
     assert done.stderr.startswith("note: test/sad/1.png: ")
     assert len(done.stderr.splitlines()) == 1
 
-    done = seqfer("manifest", "folder", "set/train", "-o", "none.csv", cwd=tmp_path)
+    done = run_here("manifest", "folder", "set/train", "-o", "none.csv", cwd=tmp_path)
     assert (
         done.stderr
         == "note: no split was made; to train and to evaluate, choose one, as --split subject:70/15/15\n"
@@ -106,14 +109,14 @@ def test_class_folders_with_official_splits_and_none(tmp_path: Path) -> None:
         (["audit", "bad.csv"], "bad.csv: lacks the column 'clip_id'"),
     ],
 )
-def test_bad_input_is_one_line(tmp_path: Path, arguments: list[str], message: str) -> None:
+def test_bad_input_is_one_line(tmp_path: Path, arguments: list[str], message: str, run_here: Run) -> None:
     for expression in ("happy", "sad"):
         (tmp_path / "set" / expression).mkdir(parents=True)
         Image.new("L", (8, 8)).save(tmp_path / "set" / expression / "a.png")
     (tmp_path / "good.csv").write_text("clip_id,path,label\na,set/happy/a.png,happy\nb,set/sad/a.png,sad\n")
     (tmp_path / "bad.csv").write_text("a,b\n1,2\n")
     output = ["-o", "m.csv"] if arguments[0] == "manifest" else []
-    done = seqfer(*arguments, *output, cwd=tmp_path)
+    done = run_here(*arguments, *output, cwd=tmp_path)
     assert done.returncode == 1
     assert done.stderr.startswith("error: ")
     assert len(done.stderr.splitlines()) == 1
@@ -121,43 +124,43 @@ def test_bad_input_is_one_line(tmp_path: Path, arguments: list[str], message: st
     assert not (tmp_path / "m.csv").exists()
 
 
-def test_nothing_is_overwritten_unasked(tmp_path: Path) -> None:
+def test_nothing_is_overwritten_unasked(tmp_path: Path, run_here: Run) -> None:
     (tmp_path / "m.csv").write_text("mine")
-    done = seqfer("manifest", "folder", ".", "-o", "m.csv", cwd=tmp_path)
+    done = run_here("manifest", "folder", ".", "-o", "m.csv", cwd=tmp_path)
     assert done.returncode == 1
     assert "m.csv: exists already; use --overwrite" in done.stderr
     assert (tmp_path / "m.csv").read_text() == "mine"
 
 
-def test_an_evaluation_from_a_folder_to_a_report(tmp_path: Path) -> None:
+def test_an_evaluation_from_a_folder_to_a_report(tmp_path: Path, run_here: Run) -> None:
     portrait = Image.open(portrait_path()).crop((120, 90, 400, 370)).resize((96, 96))
     for subject in (1, 2):
         for expression, turned in (("happy", portrait), ("sad", portrait.rotate(8))):
             (tmp_path / "set" / expression).mkdir(parents=True, exist_ok=True)
             turned.save(tmp_path / "set" / expression / f"S{subject}_{subject}.png")
     pattern = "(?P<subject>S[0-9])_"
-    done = seqfer("manifest", "folder", "set", "-o", "m.csv", "--subject", pattern, cwd=tmp_path)
+    done = run_here("manifest", "folder", "set", "-o", "m.csv", "--subject", pattern, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     command = ("evaluate", "compact", "--data", "m.csv", "-o", "eval", "--faces", "none")
-    done = seqfer(*command, cwd=tmp_path)
+    done = run_here(*command, cwd=tmp_path)
     assert (done.returncode, done.stderr) == (
         1,
         "error: there is no clip to evaluate; choose a split that the manifest has\n",
     )
-    done = seqfer(*command, "--split", "all", "--frames", "--mistakes", "2", cwd=tmp_path)
+    done = run_here(*command, "--split", "all", "--frames", "--mistakes", "2", cwd=tmp_path)
     assert done.returncode == 0
     assert done.stderr == "note: 2 subjects are too few for these intervals to be trusted\n"
     assert "4 clips, 95 % intervals over 2 subjects -> eval" in done.stdout
     assert {path.name for path in (tmp_path / "eval").iterdir()} == set(OWN_FILES)
-    done = seqfer("compare", "eval", "eval", cwd=tmp_path)
+    done = run_here("compare", "eval", "eval", cwd=tmp_path)
     assert (done.returncode, done.stderr) == (
         0,
         "note: 2 subjects are too few for these intervals to be trusted\n",
     )
     assert "McNemar's exact p = 1" in done.stdout
-    done = seqfer(*command, "--split", "all", cwd=tmp_path)
+    done = run_here(*command, "--split", "all", cwd=tmp_path)
     assert "exists already; use --overwrite" in done.stderr
-    done = seqfer(*command, "--split", "all", "--overwrite", cwd=tmp_path)
+    done = run_here(*command, "--split", "all", "--overwrite", cwd=tmp_path)
     assert done.returncode == 0
     # Faces are written only where they are asked for; those of the earlier run are gone.
     assert {path.name for path in (tmp_path / "eval").iterdir()} == set(OWN_FILES) - {
@@ -166,7 +169,7 @@ def test_an_evaluation_from_a_folder_to_a_report(tmp_path: Path) -> None:
     }
 
 
-def test_a_model_is_calibrated_on_its_validation_split(tmp_path: Path) -> None:
+def test_a_model_is_calibrated_on_its_validation_split(tmp_path: Path, run_here: Run) -> None:
     rng = np.random.default_rng(0)
     lines = ["clip_id,path,label,split"]
     for number in range(40):
@@ -175,7 +178,7 @@ def test_a_model_is_calibrated_on_its_validation_split(tmp_path: Path) -> None:
     (tmp_path / "m.csv").write_text("\n".join(lines) + "\n")
     shutil.copytree(model_folder("compact"), tmp_path / "model")
     command = ("calibrate", "model", "--data", "m.csv", "--faces", "none")
-    done = seqfer(*command, "-o", "calibrated", cwd=tmp_path)
+    done = run_here(*command, "-o", "calibrated", cwd=tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
     first, second = (load_checkpoint(tmp_path / name) for name in ("model", "calibrated"))
     figures = second.provenance.training["calibration"]
@@ -183,8 +186,8 @@ def test_a_model_is_calibrated_on_its_validation_split(tmp_path: Path) -> None:
     assert figures["log_loss"][1] < figures["log_loss"][0]
     assert first.provenance.metrics == second.provenance.metrics
     assert "calibration" not in first.provenance.training
-    again = seqfer("calibrate", "calibrated", *command[2:], cwd=tmp_path)
+    again = run_here("calibrate", "calibrated", *command[2:], cwd=tmp_path)
     assert abs(float(again.stdout.split()[1].rstrip(",")) - 1) < 0.01  # in place, and nothing is left to do
 
-    done = seqfer("calibrate", "gone", *command[2:], cwd=tmp_path)
+    done = run_here("calibrate", "gone", *command[2:], cwd=tmp_path)
     assert (done.returncode, done.stderr) == (1, "error: gone: no such model folder\n")
