@@ -28,6 +28,7 @@ class Batch:
         crops: (N, S, S, C) uint8, the frames of all clips.
         lengths: (B,) int64, frames of each clip; they sum to N.
         labels: (B,) int64.
+        chosen: (B,) int64, positions of the clips among those that are learnt from.
         noise: (B, 20) uniform numbers for each clip's disturbance.
         seed: of whatever else is random in the step.
     """
@@ -35,6 +36,7 @@ class Batch:
     crops: Tensor
     lengths: Tensor
     labels: Tensor
+    chosen: Tensor
     noise: Tensor
     seed: int
 
@@ -108,6 +110,7 @@ class Batches:
             crops=torch.from_numpy(self._packed.frames[np.concatenate(places)]),
             lengths=torch.tensor([len(place) for place in places]),
             labels=torch.from_numpy(self._labels[chosen[mine]]),
+            chosen=torch.from_numpy(chosen[mine]),
             noise=noise[mine],
             seed=seed,
         )

@@ -165,16 +165,20 @@ class LossConfig:
 class TeacherConfig:
     """A trained model that is learnt from beside the labels (distillation; Hinton et al., 2015).
 
-    It reads the very crops that the new model reads, disturbed and mixed (Beyer et al., CVPR 2022).
+    It reads the very crops that the new model reads, disturbed and mixed (Beyer et al., CVPR 2022), or says once
+    and for all what each clip shows (Bagherinezhad et al., 2018), so that a step costs no more than without it.
 
     Attributes:
         model: a bundled model's name or a model's folder, which may be an ensemble's; empty for none.
+        once: ask it once about each clip, whole and undisturbed, and take that for all of the clip's frames,
+            instead of asking about each step's crops.
         share: how much of the loss is disagreement with it; the labels have the rest.
         temperature: by which both models' logits are divided before they are compared; above 1 what the teacher
             thinks less likely counts more.
     """
 
     model: str = ""
+    once: bool = False
     share: float = 0.5
     temperature: float = 2.0
 

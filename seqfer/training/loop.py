@@ -41,7 +41,7 @@ from seqfer.training.results import measure, merit, on_disk, provenance_of
 from seqfer.training.schedule import Merit, rate_factor, without_gain
 from seqfer.training.start import label_set, not_shown, starting_model
 from seqfer.training.state import RunState
-from seqfer.training.teacher import Teacher, find_teacher
+from seqfer.training.teacher import AskedOnce, Teacher, find_teacher
 
 STATE, CONFIG, BEST, LAST = "state.pt", "config.yaml", "best", "last"
 OWN_FILES = (STATE, CONFIG, BEST, LAST, METRICS, CURVES, TENSORBOARD)
@@ -114,7 +114,11 @@ class Trainer:
         self._average = moving_average(self.model, config.optimizer.ema) if config.optimizer.ema else None
         self._dtype = autocast_type(config.precision, device)
         given = find_teacher(config.teacher, self.model.architecture)
-        self._teacher = Teacher(given.model, self._dtype, device) if given else None
+        self._teacher: Teacher | AskedOnce | None = None
+        if given and config.teacher.once:
+            self._teacher = AskedOnce(given.model, packed, train, device)
+        elif given:
+            self._teacher = Teacher(given.model, self._dtype, device)
         self._given = {"start": start, "teacher": given.sha256 if given else "none"}
         self._scaler = torch.amp.GradScaler(device.type, enabled=self._dtype == torch.float16)
         self._progress, self._drawn = Progress(), -math.inf
@@ -185,7 +189,7 @@ class Trainer:
         images, mix = self._images(batch)
         labels = batch.labels.to(self.device)
         output: SequenceOutput = self._reader(images, batch.lengths)
-        lesson = Lesson(self._teacher.read(images, batch.lengths), config.teacher) if self._teacher else None
+        lesson = Lesson(self._teacher.read(images, batch, mix), config.teacher) if self._teacher else None
         sums, divisors = losses(output, batch.lengths, labels, mix, config.loss, self._weights, lesson)
         total = self.team.sum(torch.cat([sums.detach(), divisors]))
         kinds = torch.tensor([config.loss.clip, config.loss.frame], device=self.device)

@@ -1,20 +1,28 @@
-"""A trained model that a new one learns from: found, checked, and asked about each batch."""
+"""A trained model that a new one learns from: found, checked, and asked about each batch or once for all."""
 
 from __future__ import annotations
 
 import copy
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
 
+from seqfer.datasets.packed import PackedClip, PackedClips
 from seqfer.errors import ModelError
+from seqfer.evaluation.predictions import predict
 from seqfer.models.bundled import load_model
 from seqfer.models.checkpoint import Checkpoint
 from seqfer.models.classifier import Architecture, SequenceClassifier
 from seqfer.models.folding import folded
-from seqfer.models.heads import SequenceOutput
+from seqfer.models.heads import SequenceOutput, frame_mask
+from seqfer.models.inference import Predictor
+from seqfer.training.batches import Batch
 from seqfer.training.config import TeacherConfig
+from seqfer.training.objective import Mix
 from seqfer.training.reader import Reader
+
+LEAST = 1e-6  # probability, so that its logarithm is a number
 
 
 def find_teacher(config: TeacherConfig, pupil: Architecture) -> Checkpoint | None:
@@ -54,7 +62,40 @@ class Teacher:
         self._reader = Reader(model, dtype).eval()
 
     @torch.no_grad()
-    def read(self, images: Tensor, lengths: Tensor) -> SequenceOutput:
-        """What it says of a batch: the frames (N, C, H, W) of clips of `lengths` (B,), as the pupil reads them."""
-        output: SequenceOutput = self._reader(images, lengths)
+    def read(self, images: Tensor, batch: Batch, mix: Mix | None) -> SequenceOutput:
+        """What it says of a batch.
+
+        Args:
+            images: (N, C, H, W) frames of the B clips as the pupil reads them, disturbed and mixed.
+            batch: where they come from.
+            mix: how the clips were mixed.
+        """
+        output: SequenceOutput = self._reader(images, batch.lengths)
         return output
+
+
+class AskedOnce:
+    """What a model says of each training clip as it is; of mixed clips, it says the mixture."""
+
+    def __init__(
+        self, model: SequenceClassifier, packed: PackedClips, clips: Sequence[PackedClip], device: torch.device
+    ) -> None:
+        """
+        Args:
+            model: in eval mode; left as it is.
+            packed: the cache that holds the clips.
+            clips: that are learnt from.
+            device: where to compute.
+        """
+        predictions = predict(Predictor(copy.deepcopy(model), device), packed, clips)
+        self._probabilities = torch.from_numpy(predictions.probabilities).float().to(device)
+
+    def read(self, images: Tensor, batch: Batch, mix: Mix | None) -> SequenceOutput:
+        """As `Teacher.read`, but that images count for nothing."""
+        said = self._probabilities[batch.chosen.to(self._probabilities.device)]
+        if mix is not None:
+            said = mix.share * said + (1 - mix.share) * said[mix.partner.to(said.device)]
+        logits = said.clamp_min(LEAST).log()
+        frames = int(batch.lengths.max())
+        attention = frame_mask(batch.lengths, frames) / batch.lengths[:, None]
+        return SequenceOutput(logits[:, None].expand(-1, frames, -1), logits, attention.to(logits))

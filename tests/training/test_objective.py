@@ -131,7 +131,7 @@ def other_output() -> SequenceOutput:
 @pytest.mark.parametrize("temperature", [1.0, 3.0])
 def test_a_teacher_has_its_share_in_both_losses(share: float, temperature: float) -> None:
     made, teacher, loss = output(), other_output(), LossConfig(label_smoothing=0.1)
-    lesson = Lesson(teacher, TeacherConfig("given", share, temperature))
+    lesson = Lesson(teacher, TeacherConfig("given", share=share, temperature=temperature))
     by_labels, _ = losses(made, LENGTHS, LABELS, None, loss, WEIGHTS)
     sums, divisors = losses(made, LENGTHS, LABELS, None, loss, WEIGHTS, lesson)
     divergences = []

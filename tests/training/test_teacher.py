@@ -5,18 +5,23 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
 from seqfer.errors import ModelError
+from seqfer.evaluation.predictions import predict
 from seqfer.labels import LabelSet
 from seqfer.models.checkpoint import Provenance, load_checkpoint, save_checkpoint
 from seqfer.models.classifier import Architecture, SequenceClassifier
 from seqfer.models.ensemble import ensemble_of
+from seqfer.models.inference import Predictor
 from seqfer.preprocess import Preprocess
+from seqfer.training.batches import Batch, Batches
 from seqfer.training.config import TeacherConfig, TrainConfig
 from seqfer.training.loop import Trainer
-from seqfer.training.teacher import Teacher, find_teacher
+from seqfer.training.objective import Mix
+from seqfer.training.teacher import AskedOnce, Teacher, find_teacher
 from tests.training.striped_clips import LABELS, SIZE, SMALL, small_config, split_of, striped_clips
 
 CPU = torch.device("cpu")
@@ -73,15 +78,42 @@ def test_a_teacher_reads_as_it_does_alone_and_does_not_learn(tmp_path: Path) -> 
     clips[0], clips[1, :2] = images[:3], images[3:]
     with torch.no_grad():
         alone = model(clips, lengths)
-    said = Teacher(model, torch.float32, CPU).read(images, lengths)
+    batch = Batch(images, lengths, torch.tensor([0, 1]), torch.tensor([0, 1]), torch.zeros(2, 20), 0)
+    said = Teacher(model, torch.float32, CPU).read(images, batch, None)
     torch.testing.assert_close(said.clip_logits, alone.clip_logits)
     torch.testing.assert_close(said.frame_logits, alone.frame_logits)
     assert not said.clip_logits.requires_grad
     assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
 
 
-@pytest.mark.parametrize("ensemble", [False, True], ids=["one", "ensemble"])
-def test_a_pupil_takes_over_what_a_teacher_says_against_the_labels(ensemble: bool, tmp_path: Path) -> None:
+def test_asked_once_it_says_of_clips_what_evaluate_says_and_of_mixtures_a_mixture() -> None:
+    model, clips = network(head="bilstm", head_settings={"width": 4}), split_of(CLIPS, "train")
+    for weight in model.head.get_submodule("context").parameters():
+        torch.nn.init.normal_(weight)  # so that a clip is more than its frames
+    known = torch.from_numpy(predict(Predictor(model, CPU), CLIPS, clips).probabilities).float()
+    teacher, config = AskedOnce(model, CLIPS, clips, CPU), TrainConfig()
+    truth = np.array([LABELS.index(clip.label) for clip in clips])
+    batch = next(Batches(CLIPS, clips, truth, config.data, 25.0, 8, 0).epoch(0))
+    assert len(set(batch.lengths.tolist())) > 1
+    said = teacher.read(torch.zeros(0), batch, None)
+    torch.testing.assert_close(said.clip_logits.exp(), known[batch.chosen])
+    assert said.frame_logits.shape[1] == batch.lengths.max()
+    assert all(torch.equal(said.frame_logits[:, t], said.clip_logits) for t in range(said.frame_logits.shape[1]))
+    assert [clips[k].label for k in batch.chosen] == [LABELS[k] for k in batch.labels]
+
+    mix = Mix(0.7, torch.arange(len(batch.lengths)).roll(1))
+    mixed = teacher.read(torch.zeros(0), batch, mix).clip_logits.exp()
+    torch.testing.assert_close(mixed, 0.7 * known[batch.chosen] + 0.3 * known[batch.chosen].roll(1, 0))
+
+
+@pytest.mark.parametrize(
+    ("ensemble", "once"),
+    [(False, False), (True, False), (False, True)],
+    ids=["one", "ensemble", "asked once"],
+)
+def test_a_pupil_takes_over_what_a_teacher_says_against_the_labels(
+    ensemble: bool, once: bool, tmp_path: Path
+) -> None:
     # A teacher that has learnt, and then calls every expression by the next one's name.
     list(trainer(small_config(epochs=8, model__head="mean", model__head_settings={}), tmp_path / "t").run())
     checkpoint = load_checkpoint(tmp_path / "t" / "best")
@@ -93,7 +125,8 @@ def test_a_pupil_takes_over_what_a_teacher_says_against_the_labels(ensemble: boo
         given = load_checkpoint(teacher)
         teacher = saved(ensemble_of([given, given])[0], tmp_path / "joined")
 
-    config = small_config(epochs=8, teacher__model=teacher, teacher__share=1.0, teacher__temperature=1.0, seed=1)
+    lesson = {"model": teacher, "once": once, "share": 1.0, "temperature": 1.0}
+    config = small_config(epochs=8, teacher=lesson, seed=1)
     pupil = trainer(config, tmp_path / "pupil")
     list(pupil.run())
     assert pupil.history[-1]["validation"]["uar"] < 0.2  # guessing is right more often
