@@ -6,7 +6,7 @@ In docs/models/NAME.md the lines between the two marks are replaced; everything 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,39 +14,47 @@ import numpy as np
 
 from seqfer.evaluation.metrics import metrics
 from seqfer.evaluation.stills import ALL
+from seqfer.evaluation.tables import bounds, markdown_table, percent
 from seqfer.files import write_whole
 from seqfer.models.bundled import bundled_models, load_model
 
 CARDS = Path(__file__).parents[1] / "docs" / "models"
 BEGIN, END = "<!-- figures, written by scripts/write_cards.py -->", "<!-- end of figures -->"
 ROLES = {"PublicTest": "chose the model", "PrivateTest": "measured"}
+CLIPS = ("clip_accuracy", "clip_accuracy_of_means", "frame_accuracy", "frame_accuracy_alone")
 
 
 def main() -> None:
     for name in bundled_models():
         card = CARDS / f"{name}.md"
+        text = page(name, card.read_text(encoding="utf-8"))
         with write_whole(card) as place:
-            place.write_text(page(name, card.read_text(encoding="utf-8")), encoding="utf-8")
+            place.write_text(text, encoding="utf-8")
 
 
 def page(name: str, text: str) -> str:
     """A model's card, its figures brought up to date."""
-    head, rest = text.split(BEGIN)
-    tail = rest.split(END)[1]
+    before, rest = text.split(BEGIN)
+    after = rest.split(END)[1]
     checkpoint = load_model(name)
     found = checkpoint.provenance.metrics
-    parts = (
-        splits(found),
-        f"On PrivateTest, read in other ways, and parts of it:\n\n{ways(found['PrivateTest'])}",
-        f"PrivateTest's confusion matrix, rows are the truth:\n\n"
-        f"{classes(found['PrivateTest'], checkpoint.model.architecture.labels)}",
-        f"Clips made from PrivateTest's stills, read as wholes and as the mean of their frames read alone:\n\n"
-        f"{clips(found['PrivateTest'])}",
-    )
-    return head + BEGIN + "\n" + "\n".join(parts) + END + tail
+    private = found["PrivateTest"]
+    lines = [
+        *splits(found),
+        "On PrivateTest, read in other ways, and parts of it:",
+        "",
+        *ways(private),
+        "PrivateTest's confusion matrix, rows are the truth:",
+        "",
+        *classes(private, list(checkpoint.model.architecture.labels)),
+        "Clips made from PrivateTest's stills, read as wholes and as the mean of their frames read alone:",
+        "",
+        *clips(private),
+    ]
+    return f"{before}{BEGIN}\n" + "\n".join(lines) + END + after
 
 
-def splits(found: dict[str, Any]) -> str:
+def splits(found: dict[str, Any]) -> list[str]:
     """The figures on both held-out splits."""
     rows = (
         (
@@ -57,64 +65,52 @@ def splits(found: dict[str, Any]) -> str:
         )
         for split, role in ROLES.items()
     )
-    return table(("split", "n", "accuracy", "UAR", "macro F1", "ECE, 15 bins"), rows)
+    return markdown_table(("split", "n", "accuracy", "UAR", "macro F1", "ECE, 15 bins"), rows)
 
 
-def ways(figures: dict[str, Any]) -> str:
+def ways(figures: dict[str, Any]) -> list[str]:
     """All stills read in other ways, and parts of them."""
     rows = (
         (text, str(part["n"]), shown(part, "accuracy"), shown(part, "uar"))
         for text, part in {ALL: figures, **figures}.items()
         if isinstance(part, dict) and "accuracy" in part
     )
-    return table(("stills", "n", "accuracy", "UAR"), rows)
+    return markdown_table(("stills", "n", "accuracy", "UAR"), rows)
 
 
-def classes(figures: dict[str, Any], labels: Iterable[str]) -> str:
+def classes(figures: dict[str, Any], labels: Sequence[str]) -> list[str]:
     """The confusion matrix, and what it says of each expression."""
-    matrix, names = np.array(figures["confusion_matrix"]), list(labels)
+    matrix = np.array(figures["confusion_matrix"])
     per = metrics(matrix)
     rows = (
         (
-            f"{label} (n = {row.sum()})",
-            *(str(count) for count in row),
+            f"{label} (n = {matrix[k].sum()})",
+            *(str(count) for count in matrix[k]),
             *(percent(float(values[k])) for values in (per.recall, per.precision, per.f1)),
         )
-        for k, (label, row) in enumerate(zip(names, matrix, strict=True))
+        for k, label in enumerate(labels)
     )
-    return table(("", *names, "recall", "precision", "F1"), rows)
+    return markdown_table(("", *labels, "recall", "precision", "F1"), rows)
 
 
-def clips(figures: dict[str, Any]) -> str:
+def clips(figures: dict[str, Any]) -> list[str]:
     """Clips made from stills: the head beside frames read alone."""
     rows = (
         (
             text,
             str(part["clips"]),
-            *(percent(part[key]) for key in ("clip_accuracy", "clip_accuracy_of_means")),
-            *(percent(part[key]) for key in ("frame_accuracy", "frame_accuracy_alone")),
+            *(percent(part[key]) for key in CLIPS),
             *(f"{part[key]:.1f}" for key in ("changes_per_s", "changes_per_s_alone")),
         )
         for text, part in figures["clips"].items()
     )
     columns = ("clip accuracy", "mean of frames", "frame accuracy", "alone", "label changes per second", "alone")
-    return table(("clips", "n", *columns), rows)
-
-
-def table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """Rows as a table of Markdown."""
-    lines = [columns, ["---"] * len(columns), *rows]
-    return "".join(f"| {' | '.join(cells)} |\n" for cells in lines)
+    return markdown_table(("clips", "n", *columns), rows)
 
 
 def shown(figures: dict[str, Any], key: str) -> str:
     """A figure and its 95 % interval."""
-    low, high = figures[f"{key}_interval"]
-    return f"{percent(figures[key])} ({100 * low:.1f} to {100 * high:.1f})"
-
-
-def percent(share: float) -> str:
-    return f"{100 * share:.1f} %"
+    return f"{percent(figures[key])} ({bounds(figures[f'{key}_interval'])})"
 
 
 if __name__ == "__main__":

@@ -43,10 +43,10 @@ def test_what_lies_between_the_marks_becomes_the_models_figures(tmp_path: Path) 
     assert page.endswith("\n\nAfter.\n")
     assert "old figures" not in page
     for row in (
-        "| PublicTest (chose the model) | 21 | 95.2 % (93.7 to 96.7) | 85.2 % (93.7 to 96.7) |",
+        "| PublicTest (chose the model) | 21 | 95.2 % (93.7 to 96.7 %) | 85.2 % (93.7 to 96.7 %) |",
         "| PrivateTest (measured) | 20 | 95.2 %",
         "| all | 20 | 95.2 %",
-        "| those unlike | 12 | 90.0 % (88.5 to 91.5) |",
+        "| those unlike | 12 | 90.0 % (88.5 to 91.5 %) |",
         "| disgust (n = 3) | 1 | 2 | 0 | 0 | 0 | 0 | 0 | 66.7 % | 100.0 % | 80.0 % |",
         "| angry (n = 3) | 3 | 0 | 0 | 0 | 0 | 0 | 0 | 100.0 % | 75.0 % | 85.7 % |",
         "| steady | 21 | 70.0 % | 65.0 % | 60.0 % | 55.0 % | 0.7 | 8.1 |",
