@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
+from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -75,26 +76,33 @@ class Teacher:
 
 
 class AskedOnce:
-    """What a model says of each training clip as it is; of mixed clips, it says the mixture."""
+    """What a model says of each training clip as it is; of mixed clips, it says the mixture.
+
+    It is asked at the first step: a run that is refused, or has nothing left to do, does not wait for it.
+    """
 
     def __init__(
         self, model: SequenceClassifier, packed: PackedClips, clips: Sequence[PackedClip], device: torch.device
     ) -> None:
         """
         Args:
-            model: in eval mode; left as it is.
+            model: left as it is.
             packed: the cache that holds the clips.
             clips: that are learnt from.
             device: where to compute.
         """
-        predictions = predict(Predictor(copy.deepcopy(model), device), packed, clips)
-        self._probabilities = torch.from_numpy(predictions.probabilities).float().to(device)
+        self._model, self._packed, self._clips, self._device = model, packed, clips, device
+
+    @cached_property
+    def _probabilities(self) -> Tensor:  # (N, K) of all training clips
+        predictions = predict(Predictor(self._model, self._device), self._packed, self._clips)
+        return torch.from_numpy(predictions.probabilities).float().to(self._device)
 
     def read(self, images: Tensor, batch: Batch, mix: Mix | None) -> SequenceOutput:
         """As `Teacher.read`, but that images count for nothing."""
-        said = self._probabilities[batch.chosen.to(self._probabilities.device)]
+        said = self._probabilities[batch.chosen.to(self._device)]
         if mix is not None:
-            said = mix.share * said + (1 - mix.share) * said[mix.partner.to(said.device)]
+            said = mix.share * said + (1 - mix.share) * said[mix.partner.to(self._device)]
         logits = said.clamp_min(LEAST).log()
         frames = int(batch.lengths.max())
         attention = frame_mask(batch.lengths, frames) / batch.lengths[:, None]

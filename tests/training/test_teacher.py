@@ -17,6 +17,7 @@ from seqfer.models.classifier import Architecture, SequenceClassifier
 from seqfer.models.ensemble import ensemble_of
 from seqfer.models.inference import Predictor
 from seqfer.preprocess import Preprocess
+from seqfer.training import teacher as teacher_module
 from seqfer.training.batches import Batch, Batches
 from seqfer.training.config import TeacherConfig, TrainConfig
 from seqfer.training.loop import Trainer
@@ -132,6 +133,23 @@ def test_a_pupil_takes_over_what_a_teacher_says_against_the_labels(
     assert pupil.history[-1]["validation"]["uar"] < 0.2  # guessing is right more often
     training = load_checkpoint(tmp_path / "pupil" / "last").provenance.training
     assert training["teacher_sha256"] == load_checkpoint(teacher).sha256
+
+
+def test_nobody_is_asked_before_the_first_step(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+
+    def predict_and_count(*given: Any) -> Any:
+        asked.append(given)
+        return predict(*given)
+
+    monkeypatch.setattr(teacher_module, "predict", predict_and_count)
+    config = small_config(teacher={"model": saved(network(), tmp_path / "teacher"), "once": True})
+    run = trainer(config, tmp_path / "run")
+    assert not asked
+    list(run.run())
+    assert len(asked) == 1
+    list(trainer(config, tmp_path / "run").run())  # nothing is left to do
+    assert len(asked) == 1
 
 
 def test_a_run_goes_on_under_its_own_teacher_only_wherever_that_lies(tmp_path: Path) -> None:
