@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import TypeAlias
 
 Finished: TypeAlias = subprocess.CompletedProcess[str]
+Run: TypeAlias = Callable[..., Finished]  # of `run_here`
 
 
 def seqfer(*arguments: str | Path, cwd: Path, variables: dict[str, str] | None = None) -> Finished:

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from seqfer.cli.main import run
-from tests.end_to_end.commands import Finished
+from tests.end_to_end.commands import Finished, Run
 
 
 @pytest.fixture
-def run_here(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Callable[..., Finished]:
+def run_here(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Run:
     """As `seqfer`, but in this process."""
 
     def command(*arguments: str | Path, cwd: Path) -> Finished:

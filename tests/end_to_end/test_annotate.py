@@ -15,10 +15,8 @@ import pandas as pd
 import pytest
 
 from seqfer.models.bundled import model_folder
-from tests.end_to_end.commands import Finished, seqfer
+from tests.end_to_end.commands import Run, seqfer
 from tests.media import write_clip
-
-Run = Callable[..., Finished]
 
 CLIP = [k / 25 for k in range(30)]
 

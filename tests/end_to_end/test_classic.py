@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from tests.end_to_end.commands import Finished, seqfer
+from tests.end_to_end.commands import Run, seqfer
 
-Run = Callable[..., Finished]
 SETTINGS = """
 features: {encoder: compact, encoder_settings: {stem_width: 8, widths: [8, 16], blocks: [1, 1]}, size: 16,
            channels: 1, weights: scratch}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,7 +10,7 @@ import pytest
 
 from seqfer.evaluation.comparison_report import OWN_FILES
 from seqfer.evaluation.report import evaluate, write_evaluation
-from tests.end_to_end.commands import Finished
+from tests.end_to_end.commands import Run
 from tests.evaluation.examples import predictions
 
 
@@ -32,9 +31,7 @@ def evaluations(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_figures_classes_and_matrices_are_on_the_screen(
-    evaluations: Path, run_here: Callable[..., Finished]
-) -> None:
+def test_figures_classes_and_matrices_are_on_the_screen(evaluations: Path, run_here: Run) -> None:
     done = run_here("compare", "a", "b", cwd=evaluations)
     assert (done.returncode, done.stderr) == (
         0,
@@ -57,7 +54,7 @@ def test_figures_classes_and_matrices_are_on_the_screen(
     assert {path.name for path in evaluations.iterdir()} == {"a", "b", "c"}
 
 
-def test_a_folder_gets_report_and_pictures_once(evaluations: Path, run_here: Callable[..., Finished]) -> None:
+def test_a_folder_gets_report_and_pictures_once(evaluations: Path, run_here: Run) -> None:
     command = ("compare", "a", "b", "-o", "out")
     done = run_here(*command, cwd=evaluations)
     assert done.returncode == 0
@@ -85,9 +82,7 @@ def test_a_folder_gets_report_and_pictures_once(evaluations: Path, run_here: Cal
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
-def test_bad_input_is_one_line(
-    evaluations: Path, arguments: list[str], message: str, run_here: Callable[..., Finished]
-) -> None:
+def test_bad_input_is_one_line(evaluations: Path, arguments: list[str], message: str, run_here: Run) -> None:
     output = [] if "-o" in arguments else ["-o", "never"]
     done = run_here("compare", *arguments, *output, cwd=evaluations)
     assert (done.returncode, done.stdout) == (1, "")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -15,10 +14,8 @@ from seqfer.demo import portrait_path
 from seqfer.evaluation.report import OWN_FILES
 from seqfer.models.bundled import model_folder
 from seqfer.models.checkpoint import load_checkpoint
-from tests.end_to_end.commands import Finished, seqfer
+from tests.end_to_end.commands import Run, seqfer
 from tests.media import write_clip
-
-Run = Callable[..., Finished]
 
 SHORT = [k / 25 for k in range(5)]
 

@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from tests.end_to_end.commands import Finished, seqfer
+from tests.end_to_end.commands import Run, seqfer
 
 runtime = pytest.importorskip("onnxruntime", reason="the extra export is not installed")
 pytest.importorskip("onnx", reason="the extra export is not installed")
 
 
-def test_a_bundled_model_becomes_a_file_that_reads_faces(
-    tmp_path: Path, run_here: Callable[..., Finished]
-) -> None:
+def test_a_bundled_model_becomes_a_file_that_reads_faces(tmp_path: Path, run_here: Run) -> None:
     done = seqfer("export", "compact", "-o", "new/compact.onnx", cwd=tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
     assert "compact -> new/compact.onnx (10.5 MB)" in done.stdout
@@ -46,9 +43,7 @@ def test_a_bundled_model_becomes_a_file_that_reads_faces(
         ("compact", "file.txt/m.onnx", "file.txt/m.onnx: cannot be written (File exists)"),
     ],
 )
-def test_bad_input_is_one_line(
-    model: str, output: str, said: str, tmp_path: Path, run_here: Callable[..., Finished]
-) -> None:
+def test_bad_input_is_one_line(model: str, output: str, said: str, tmp_path: Path, run_here: Run) -> None:
     (tmp_path / "empty").mkdir()
     (tmp_path / "folder.onnx").mkdir()
     (tmp_path / "file.txt").touch()

@@ -7,7 +7,6 @@ import re
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
 from fractions import Fraction
 from itertools import islice
 from pathlib import Path
@@ -17,7 +16,7 @@ import pytest
 
 from seqfer.video.opening import open_video
 from seqfer.video.writer import write_video
-from tests.end_to_end.commands import Finished, seqfer
+from tests.end_to_end.commands import Run, seqfer
 from tests.media import write_clip
 
 FRAMES = 60
@@ -117,9 +116,7 @@ def test_a_signal_ends_it_in_good_order(demo_clip: Path, tmp_path: Path, number:
         ),
     ],
 )
-def test_bad_input_is_one_line(
-    run_here: Callable[..., Finished], tmp_path: Path, arguments: list[str], message: str
-) -> None:
+def test_bad_input_is_one_line(run_here: Run, tmp_path: Path, arguments: list[str], message: str) -> None:
     from PIL import Image
 
     write_clip(tmp_path / "clip.mp4", [0.0, 0.04])
@@ -136,7 +133,7 @@ def test_bad_input_is_one_line(
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="other systems always have a display")
 def test_without_a_display_it_says_what_to_do(
-    run_here: Callable[..., Finished], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    run_here: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("DISPLAY", raising=False)
     monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)

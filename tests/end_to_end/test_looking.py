@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable
 from pathlib import Path
 
 import av
@@ -16,7 +15,7 @@ from seqfer.demo import portrait_path
 from seqfer.faces.regions import NAMES
 from seqfer.video.opening import open_video
 from seqfer.video.stills import read_image
-from tests.end_to_end.commands import Finished, seqfer
+from tests.end_to_end.commands import Run, seqfer
 from tests.media import write_clip
 
 CLIP = [k / 25 for k in range(8)]
@@ -64,7 +63,7 @@ class TestRegions:
         assert edges.shape == read_image(portrait_path()).shape[:2]
         assert set(np.unique(edges)) == {0, 255}
 
-    def test_results_are_kept_and_not_read_again(self, tmp_path: Path, run_here: Callable[..., Finished]) -> None:
+    def test_results_are_kept_and_not_read_again(self, tmp_path: Path, run_here: Run) -> None:
         for name in ("a/x.png", "b/x.png", "a-x.png"):
             face_picture(tmp_path / name)
         assert run_here("regions", ".", "-o", "out", cwd=tmp_path).returncode == 0
@@ -77,7 +76,7 @@ class TestRegions:
         assert names == {"regions.csv", "a-x.regions.png", "b-x.regions.png", "a-x_.regions.png"}
 
     def test_a_folder_that_got_its_own_results_is_still_one_of_pictures(
-        self, tmp_path: Path, run_here: Callable[..., Finished]
+        self, tmp_path: Path, run_here: Run
     ) -> None:
         face_picture(tmp_path / "pictures" / "a.png")
         face_picture(tmp_path / "pictures" / "b.png")
@@ -91,9 +90,7 @@ class TestRegions:
         names = {file.name for file in (tmp_path / "pictures").iterdir()}
         assert names == {"a.png", "a.regions.png", "regions.csv"}
 
-    def test_one_bad_picture_does_not_stop_the_others(
-        self, tmp_path: Path, run_here: Callable[..., Finished]
-    ) -> None:
+    def test_one_bad_picture_does_not_stop_the_others(self, tmp_path: Path, run_here: Run) -> None:
         face_picture(tmp_path / "good.png")
         (tmp_path / "bad.png").write_bytes(b"no picture")
         write_clip(tmp_path / "clip.mp4", CLIP)
@@ -117,7 +114,7 @@ class TestRegions:
         ],
     )
     def test_bad_input_is_one_line_and_leaves_nothing(
-        self, arguments: list[str], problem: str, tmp_path: Path, run_here: Callable[..., Finished]
+        self, arguments: list[str], problem: str, tmp_path: Path, run_here: Run
     ) -> None:
         face_picture(tmp_path / "good.png")
         (tmp_path / "bad.png").write_bytes(b"no picture")
@@ -158,14 +155,14 @@ class TestExplain:
             assert len(container.streams.audio) == 1
 
     @pytest.mark.parametrize("suffix", [".png", ".pdf", ".svg"])
-    def test_a_picture_taken_whole(self, suffix: str, tmp_path: Path, run_here: Callable[..., Finished]) -> None:
+    def test_a_picture_taken_whole(self, suffix: str, tmp_path: Path, run_here: Run) -> None:
         face_picture(tmp_path / "cash$$[red].png")
         arguments = ["compact", "cash$$[red].png", "-o", f"out{suffix}", "--faces", "none", "--method", "saliency"]
         done = run_here("explain", *arguments, cwd=tmp_path)
         assert (done.returncode, done.stdout) == (0, f"cash$$[red].png: 1 face -> out{suffix}\n")
         assert (tmp_path / f"out{suffix}").stat().st_size > 2000
 
-    def test_what_is_there_is_kept_unless_told(self, tmp_path: Path, run_here: Callable[..., Finished]) -> None:
+    def test_what_is_there_is_kept_unless_told(self, tmp_path: Path, run_here: Run) -> None:
         face_picture(tmp_path / "a.png", 200)
         (tmp_path / "out.png").write_text("mine")
         done = run_here("explain", "compact", "a.png", "-o", "out.png", cwd=tmp_path)
@@ -200,7 +197,7 @@ class TestExplain:
         ],
     )
     def test_bad_input_is_one_line(
-        self, arguments: list[str], problem: str, tmp_path: Path, run_here: Callable[..., Finished]
+        self, arguments: list[str], problem: str, tmp_path: Path, run_here: Run
     ) -> None:
         face_picture(tmp_path / "a.png", 200)
         (tmp_path / "bad.png").write_bytes(b"no picture")
@@ -212,7 +209,7 @@ class TestExplain:
         assert {path.name for path in tmp_path.rglob("*")} == {"a.png", "bad.png", "empty.mp4"}
 
     def test_a_video_that_is_cut_off_is_explained_as_far_as_it_goes(
-        self, tmp_path: Path, shared_videos: Path, run_here: Callable[..., Finished]
+        self, tmp_path: Path, shared_videos: Path, run_here: Run
     ) -> None:
         whole = (shared_videos / "pyfeat" / "WolfgangLanger_Pexels.mp4").read_bytes()
         (tmp_path / "cut.mp4").write_bytes(whole[: len(whole) // 4])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -12,10 +11,9 @@ from PIL import Image
 
 from seqfer.datasets.manifest import read_manifest
 from seqfer.models.checkpoint import load_checkpoint
-from tests.end_to_end.commands import Finished
+from tests.end_to_end.commands import Run
 from tests.moving_faces import write_liris_set
 
-Run = Callable[..., Finished]
 CK7 = ("anger", "contempt", "disgust", "fear", "happiness", "sadness", "surprise")
 FER7 = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
 QUICK = ("--set", "epochs=1", "--set", "batch_size=16")

@@ -10,13 +10,12 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from seqfer.models.checkpoint import load_checkpoint
-from tests.end_to_end.commands import Finished, seqfer
+from tests.end_to_end.commands import Run, seqfer
 from tests.end_to_end.test_training import epochs_done, manifest, small_set
 
 GRID = ("--grid", "batch_size=8", "--grid", "optimizer.name=sgd,adam,adamw")
@@ -88,9 +87,7 @@ def test_a_grid_killed_in_the_middle_ends_with_the_same_table(stills: Path, tmp_
     assert (tmp_path / "parts-test" / "report.md").is_file()
 
 
-def test_a_run_that_fails_leaves_the_others_alone(
-    stills: Path, tmp_path: Path, run_here: Callable[..., Finished]
-) -> None:
+def test_a_run_that_fails_leaves_the_others_alone(stills: Path, tmp_path: Path, run_here: Run) -> None:
     command = ("sweep", "c.yaml", "--data", "m.csv", "-o", tmp_path / "out", "--set", "optimizer.name=sgd")
     done = run_here(*command, "--grid", "optimizer.rate=1.0e+30,0.01", cwd=stills)
     assert done.returncode == 1
@@ -122,9 +119,7 @@ def test_a_run_that_fails_leaves_the_others_alone(
     assert 0 <= float(other["accuracy"]) <= 1
 
 
-def test_a_sweep_from_a_file_on_leaky_splits_says_so(
-    stills: Path, tmp_path: Path, run_here: Callable[..., Finished]
-) -> None:
+def test_a_sweep_from_a_file_on_leaky_splits_says_so(stills: Path, tmp_path: Path, run_here: Run) -> None:
     shutil.copytree(stills / "set", tmp_path / "set")
     shutil.copy(stills / "c.yaml", tmp_path)
     (tmp_path / "m.csv").write_text("# leaky: pictures of one person\n" + (stills / "m.csv").read_text())
@@ -157,9 +152,7 @@ def test_a_sweep_from_a_file_on_leaky_splits_says_so(
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
-def test_bad_input_is_one_line(
-    stills: Path, arguments: list[str], message: str, run_here: Callable[..., Finished]
-) -> None:
+def test_bad_input_is_one_line(stills: Path, arguments: list[str], message: str, run_here: Run) -> None:
     known = [] if "--data" in arguments else ["--data", "m.csv"]
     output = [] if "-o" in arguments else ["-o", "never"]
     done = run_here("sweep", "c.yaml", *known, *output, *arguments, cwd=stills)

@@ -11,7 +11,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +19,7 @@ from PIL import Image
 
 from seqfer.datasets.manifest import read_manifest
 from seqfer.models.checkpoint import load_checkpoint
-from tests.end_to_end.commands import Finished, seqfer
+from tests.end_to_end.commands import Run, seqfer
 from tests.moving_faces import write_liris_set, write_order_set
 
 SMALL = """
@@ -278,9 +277,7 @@ def test_cross_validation_counts_every_clip_once(tmp_path: Path) -> None:
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
-def test_bad_input_is_one_line(
-    stills: Path, arguments: list[str], message: str, run_here: Callable[..., Finished]
-) -> None:
+def test_bad_input_is_one_line(stills: Path, arguments: list[str], message: str, run_here: Run) -> None:
     bad_manifests(stills)
     known = [] if "--data" in arguments else ["--data", "m.csv"]
     output = [] if "-o" in arguments else ["-o", "never"]
