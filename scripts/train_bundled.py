@@ -44,7 +44,7 @@ BROAD = (
 )
 MEMBERS = (("seed=0",), ("seed=1", *BROAD), ("seed=2",), ("seed=3", *BROAD))
 
-TAUGHT = ("teacher.share=0.75", "teacher.temperature=2")
+TAUGHT = ("teacher.once=true", "teacher.share=0.75", "teacher.temperature=1")
 
 
 def main() -> None:
@@ -62,13 +62,10 @@ def main() -> None:
     device = ("--device", options.device)
     clean = clean_list(options.fer2013, run)
     networks = trained(clean, run, [*changes(options.set), *device])
-    if options.model == "accurate":
-        encoder = run / "ensemble"
-        seqfer("ensemble", *networks, "-o", encoder, "--mirrored", "--overwrite")
-    else:
-        teacher = run / "teacher"
-        seqfer("ensemble", *networks, "-o", teacher, "--overwrite")
-        taught = changes([f"teacher.model={teacher}", *TAUGHT, *options.set])
+    encoder = run / "ensemble"
+    seqfer("ensemble", *networks, "-o", encoder, "--mirrored", "--overwrite")
+    if options.model == "compact":
+        taught = changes([f"teacher.model={encoder}", *TAUGHT, *options.set])
         seqfer("train", "compact", "--data", clean, "-o", run / "pupil", "--resume", *device, *taught)
         encoder = run / "pupil" / "best"
     head = run / f"{options.model}-head"
