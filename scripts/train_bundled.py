@@ -4,10 +4,10 @@
     python scripts/train_bundled.py accurate FER2013 -o runs/bundled
     python scripts/train_bundled.py compact FER2013 -o runs/bundled
 
-FER2013 is its folder, with train/, validation/ and test/ in it, or fer2013.csv. Both begin with the same
-networks, each trained alone on stills (`configs/accurate.yaml`), as one ensemble. `accurate` is that ensemble
-with a temporal head; `compact` is one small network (`configs/compact.yaml`), taught by the ensemble, with a
-head of its own. Given the same folder, the second command finds the networks that the first has trained.
+FER2013 is its folder, with train/, validation/ and test/ in it, or fer2013.csv. Two networks are trained alone
+(`configs/accurate.yaml`); their ensemble teaches a small one (`configs/compact.yaml`), which with a temporal head
+is `compact`. For `accurate` all three then teach the two to go on; these with the small one, as an ensemble with a
+head, are it. Given the same folder, the second command finds the networks that the first has trained.
 
 Training stills that repeat a held-out one, also as another crop or compression of the same photo, are left out,
 and so are stills of PublicTest that repeat one of PrivateTest. PublicTest chooses epochs and steps, and
@@ -32,7 +32,7 @@ from seqfer.training.head import HeadRecipe, train_head, with_head
 
 MODELS = ("accurate", "compact")
 HEAD = {"width": 64, "layers": 1, "reach": 25}  # a second on either side
-# How the ensemble's networks differ from configs/accurate.yaml: chance, and what they are disturbed by.
+# How the larger networks differ from each other: chance, and what they are disturbed by.
 BROAD = (
     "augmentation.rotation_deg=15",
     "augmentation.shift=0.12",
@@ -42,9 +42,9 @@ BROAD = (
     "augmentation.noise=0",
     "augmentation.occlusion=0.4",
 )
-MEMBERS = (("seed=0",), ("seed=1", *BROAD), ("seed=2",), ("seed=3", *BROAD))
-
+NETWORKS = (("seed=0",), ("seed=1", *BROAD))
 TAUGHT = ("teacher.once=true", "teacher.share=0.75", "teacher.temperature=1")
+FURTHER = (*TAUGHT, "epochs=60", "optimizer.rate=0.05", "optimizer.ema=0.999")
 
 
 def main() -> None:
@@ -61,13 +61,23 @@ def main() -> None:
     run: Path = options.run
     device = ("--device", options.device)
     clean = clean_list(options.fer2013, run)
-    networks = trained(clean, run, [*changes(options.set), *device])
-    encoder = run / "ensemble"
-    seqfer("ensemble", *networks, "-o", encoder, "--mirrored", "--overwrite")
-    if options.model == "compact":
-        taught = changes([f"teacher.model={encoder}", *TAUGHT, *options.set])
-        seqfer("train", "compact", "--data", clean, "-o", run / "pupil", "--resume", *device, *taught)
-        encoder = run / "pupil" / "best"
+
+    def trained(config: str, name: str, *settings: str) -> Path:
+        """A network of the run, trained as far as it is not yet."""
+        folder = run / name
+        words = [word for setting in (*settings, *options.set) for word in ("--set", setting)]
+        seqfer("train", config, "--data", clean, "-o", folder, "--resume", *device, *words)
+        return folder / "best"
+
+    networks = [trained("accurate", f"networks/{k}", *own) for k, own in enumerate(NETWORKS)]
+    teacher = ensemble(networks, run / "teacher")
+    encoder = trained("compact", "pupil", f"teacher.model={teacher}", *TAUGHT)
+    if options.model == "accurate":
+        teacher = ensemble([*networks, encoder], run / "second-teacher")
+        for k, own in enumerate(NETWORKS):
+            both = (f"start.weights={networks[k]}", f"teacher.model={teacher}")
+            networks[k] = trained("accurate", f"further/{k}", *own, *both, *FURTHER)
+        encoder = ensemble([*networks, encoder], run / "ensemble")
     head = run / f"{options.model}-head"
     train_clips(encoder, clean, HeadRecipe(steps=options.steps), head, choose_device(options.device))
     done = run / options.model
@@ -86,17 +96,10 @@ def clean_list(fer2013: Path, run: Path) -> Path:
     return clean
 
 
-def trained(clean: Path, run: Path, options: list[str]) -> list[Path]:
-    """The ensemble's networks, each trained as far as it is not yet."""
-    folders = [run / "networks" / str(number) for number in range(len(MEMBERS))]
-    for folder, own in zip(folders, MEMBERS, strict=True):
-        seqfer("train", "accurate", "--data", clean, "-o", folder, "--resume", *options, *changes(own))
-    return [folder / "best" for folder in folders]
-
-
-def changes(settings: tuple[str, ...] | list[str]) -> list[str]:
-    """Settings as words of a command line."""
-    return [word for setting in settings for word in ("--set", setting)]
+def ensemble(networks: list[Path], to: Path) -> Path:
+    """An ensemble of networks that reads mirror images too."""
+    seqfer("ensemble", *networks, "-o", to, "--mirrored", "--overwrite")
+    return to
 
 
 def seqfer(*arguments: object) -> None:
