@@ -27,6 +27,7 @@ from rich.console import Console
 from rich.table import Table
 from torch import Tensor, nn
 
+from seqfer.cli.console import errors_on_one_line
 from seqfer.machine import usable_cores
 from seqfer.models.bundled import load_model
 from seqfer.models.classifier import SequenceClassifier
@@ -166,4 +167,5 @@ WAYS: dict[str, Callable[[nn.Module, Tensor], Way]] = {
 
 
 if __name__ == "__main__":
-    main()
+    with errors_on_one_line():
+        main()

@@ -21,7 +21,6 @@ import argparse
 import json
 import os
 import statistics
-import sys
 import warnings
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -33,9 +32,9 @@ from peers import Contender, contenders
 from rich.console import Console
 from rich.table import Table
 
-from seqfer.cli.console import counted, error_line, remark_line
+from seqfer.cli.console import counted, errors_on_one_line, remark_line
 from seqfer.datasets.fer2013 import StillSet, load_fer2013
-from seqfer.errors import DatasetError, OptionError, OutputError, SeqferError
+from seqfer.errors import DatasetError, OptionError, OutputError
 from seqfer.evaluation.metrics import confusion_matrix
 from seqfer.evaluation.stills import ALL, UNLIKE, figures_of, parts_of, shown
 from seqfer.evaluation.tables import markdown_table
@@ -286,8 +285,5 @@ def conditions(runs: list[Run]) -> list[str]:
 
 
 if __name__ == "__main__":
-    try:
+    with errors_on_one_line():
         main()
-    except SeqferError as error:
-        error_line(error)
-        sys.exit(1)

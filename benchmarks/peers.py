@@ -90,7 +90,7 @@ class Seqfer(Contender):
 
     needs: tuple[str, ...] = ("torch", "safetensors", "pydantic")
     install = "pip install torch safetensors pydantic"
-    learnt_from = "see its card"
+    learnt_from = "FER-2013 Training, without the stills that repeat a held-out one; chosen on PublicTest"
 
     def __init__(self, model: str, precision: str) -> None:
         self.name = f"seqfer {model}, {precision}"
@@ -102,10 +102,8 @@ class Seqfer(Contender):
         from seqfer.models.bundled import load_model, model_folder
         from seqfer.models.inference import Predictor
 
-        checkpoint = load_model(self._model)
-        model, training = checkpoint.model, checkpoint.provenance.training
+        model = load_model(self._model).model
         self._predictor = Predictor(model, torch.device("cpu"), self._precision)
-        self.learnt_from = "; chosen on ".join(training[key] for key in ("data", "chosen_on") if key in training)
         self.version = __version__
         self.parameters = sum(parameter.numel() for parameter in model.parameters())
         self.file_bytes = sum(file.stat().st_size for file in model_folder(self._model).iterdir())

@@ -17,7 +17,6 @@ take a minute or two on a CPU.
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
@@ -31,9 +30,9 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
-from seqfer.cli.console import error_line, progress, remark_line
+from seqfer.cli.console import errors_on_one_line, progress, remark_line
 from seqfer.datasets.fer2013 import StillSet, load_fer2013
-from seqfer.errors import OptionError, OutputError, SeqferError
+from seqfer.errors import OptionError, OutputError
 from seqfer.evaluation.comparison import Answers, compare
 from seqfer.evaluation.framing import (
     PERCENTILES,
@@ -270,8 +269,5 @@ def write_sheet(rows: list[NDArray[np.uint8]], path: Path) -> None:
 
 
 if __name__ == "__main__":
-    try:
+    with errors_on_one_line():
         main()
-    except SeqferError as error:
-        error_line(error)
-        sys.exit(1)

@@ -22,6 +22,7 @@ from rich.console import Console
 from rich.table import Table
 from torch import Tensor
 
+from seqfer.cli.console import errors_on_one_line
 from seqfer.datasets.fer2013 import load_fer2013
 from seqfer.models.bundled import load_model
 from seqfer.models.heads import BiLSTMHead, SequenceOutput
@@ -79,18 +80,26 @@ def as_it_comes(head: BiLSTMHead, embeddings: Tensor) -> Tensor:
 def changes(
     truth: NDArray[np.int64], whole: NDArray[np.int64], live: NDArray[np.int64], ahead: int
 ) -> Iterator[tuple[int, int]]:
-    """For each change in `truth` (B, T) how many frames later both readings show it; T where one does not.
+    """For each change in `truth` (B, T) how many frames later both readings follow it; T where one does not.
 
-    A reading is looked at from `ahead` frames before the change, but not before the one before, to the next one.
+    A reading follows where it turns to the new label, from `ahead` frames before the change on, but after the one
+    before, until the next. One that still shows that label from a time before has not followed.
     """
     for shown, *readings in zip(truth, whole, live, strict=True):
         moments = [0, *(np.flatnonzero(shown[1:] != shown[:-1]) + 1), len(shown)]
         for before, now, after in zip(moments, moments[1:], moments[2:], strict=False):
             first = max(before, now - ahead)
-            found = (np.flatnonzero(reading[first:after] == shown[now]) for reading in readings)
-            one, other = (int(first + at[0] - now) if len(at) else len(shown) for at in found)
+            found = (turns_to(shown[now], reading, first, after) for reading in readings)
+            one, other = (int(at[0] - now) if len(at) else len(shown) for at in found)
             yield one, other
 
 
+def turns_to(label: np.int64, reading: NDArray[np.int64], first: int, after: int) -> NDArray[np.int64]:
+    """The frames in [first, after) that a reading (T,) calls by a label, and the frame before them not."""
+    turns = np.flatnonzero((reading[1:] == label) & (reading[:-1] != label)) + 1
+    return turns[(turns >= first) & (turns < after)]
+
+
 if __name__ == "__main__":
-    main()
+    with errors_on_one_line():
+        main()

@@ -21,24 +21,27 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
+from seqfer.cli.console import errors_on_one_line
 from seqfer.datasets.fer2013 import StillSet, load_fer2013
+from seqfer.errors import OptionError
 from seqfer.evaluation.calibration import BINS, reliability
 from seqfer.evaluation.figures import plot_confusion_matrix, plot_reliability
 from seqfer.evaluation.metrics import confusion_matrix, metrics
-from seqfer.evaluation.stills import ALL, figures_of, parts_of, shown
+from seqfer.evaluation.stills import ALL, figures_of, parts_of, shown, taken_whole
 from seqfer.files import write_whole
+from seqfer.labels import FER7
 from seqfer.models.bundled import bundled_models, load_model, model_folder
 from seqfer.models.checkpoint import DESCRIPTION, Checkpoint, read_description
 from seqfer.models.classifier import SequenceClassifier
 from seqfer.models.heads import BiLSTMHead
-from seqfer.models.inference import Predictor, classify_stills
+from seqfer.models.inference import Predictor, read_crops
 from seqfer.training.augmentation import NOTHING
 from seqfer.training.clips import ClipStyle
 from seqfer.training.head import ClipFigures, frames_alone, measure_head, validation_clips
 
 CONSOLE = Console(width=120)
 CPU = torch.device("cpu")
-CLIP_FRAMES = 50  # two seconds
+CLIP_S = 2
 
 
 def main() -> None:
@@ -53,6 +56,9 @@ def main() -> None:
     parser.add_argument("--pictures", type=Path, metavar="FOLDER", help="draw matrices and reliability there")
     options = parser.parse_args()
     checkpoint = load_model(options.model)
+    labels = checkpoint.model.architecture.labels
+    if labels != FER7:
+        raise OptionError(f"the model must tell apart {', '.join(FER7)}, not {', '.join(labels)}")
     data = load_fer2013(options.fer2013)
     splits = (
         {"PublicTest": "validation"}
@@ -114,7 +120,8 @@ def measure_stills(
 
 
 def read(model: SequenceClassifier, images: NDArray[np.uint8], precision: str = "float32") -> NDArray[np.float32]:
-    return classify_stills(model, images, CPU, precision)
+    """Probabilities (N, K) of grey stills (N, H, W) uint8, taken whole, each read alone."""
+    return read_crops(Predictor(model, CPU, precision), taken_whole(images, model.architecture.preprocess.size))
 
 
 def draw(
@@ -146,10 +153,10 @@ def print_classes(matrix: NDArray[np.int64], labels: list[str]) -> None:
 
 def measure_clips(checkpoint: Checkpoint, stills: StillSet, count: int) -> dict[str, Any]:
     """Print and give the head's figures on disturbed clips of the split's stills, beside the mean of frames."""
-    head = checkpoint.model.head
+    head, rate = checkpoint.model.head, checkpoint.model.architecture.frame_rate
     assert isinstance(head, BiLSTMHead)
     table = Table(
-        "clips of stills, 2 s",
+        f"clips of stills, {CLIP_S} s",
         "n",
         "clip accuracy",
         "mean of frames",
@@ -160,13 +167,13 @@ def measure_clips(checkpoint: Checkpoint, stills: StillSet, count: int) -> dict[
     )
     result: dict[str, Any] = {}
     for text, style in (
-        ("disturbed, half of them change expression", ClipStyle()),
-        ("disturbed, steady", ClipStyle(changes=0.0)),
-        ("undisturbed, steady", ClipStyle(changes=0.0, strength=NOTHING)),
+        ("disturbed, half of them change expression", ClipStyle(rate)),
+        ("disturbed, steady", ClipStyle(rate, changes=0.0)),
+        ("undisturbed, steady", ClipStyle(rate, changes=0.0, strength=NOTHING)),
     ):
         predictor = Predictor(checkpoint.model, CPU, "auto")
-        clips = validation_clips(predictor, stills, count, CLIP_FRAMES, style)
-        figures: ClipFigures = measure_head(head, clips, checkpoint.model.architecture.frame_rate)
+        clips = validation_clips(predictor, stills, count, round(CLIP_S * rate), style)
+        figures: ClipFigures = measure_head(head, clips, rate)
         table.add_row(
             text,
             str(figures.clips),
@@ -184,11 +191,12 @@ def measure_clips(checkpoint: Checkpoint, stills: StillSet, count: int) -> dict[
 
 def save(folder: Path, figures: dict[str, Any]) -> None:
     description = read_description(folder)
-    description["metrics"] = figures
+    description["metrics"].update(figures)
     with write_whole(folder / DESCRIPTION) as place:
         place.write_text(json.dumps(description, indent=2, allow_nan=False) + "\n", encoding="utf-8")
     CONSOLE.print(f"saved in {folder / DESCRIPTION}")
 
 
 if __name__ == "__main__":
-    main()
+    with errors_on_one_line():
+        main()

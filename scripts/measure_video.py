@@ -12,7 +12,6 @@ are: a head that always says the same is steadiest.
 from __future__ import annotations
 
 import argparse
-import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,6 +21,7 @@ from rich.console import Console
 from rich.table import Table
 
 from seqfer.annotation import Annotator
+from seqfer.cli.console import error_line, errors_on_one_line
 from seqfer.errors import SeqferError
 from seqfer.evaluation.steadiness import label_changes, onset_s
 from seqfer.models.bundled import load_model
@@ -37,12 +37,9 @@ def main() -> None:
     parser.add_argument("videos", type=Path, nargs="+", metavar="VIDEO")
     parser.add_argument("--onset", metavar="LABEL", help="show when this expression sets in")
     options = parser.parse_args()
-    try:
-        checkpoint = load_model(options.model)
-        label = checkpoint.model.architecture.labels.index(options.onset) if options.onset else None
-        alone = replace(checkpoint, model=frames_alone(checkpoint.model))
-    except SeqferError as error:
-        sys.exit(str(error))
+    checkpoint = load_model(options.model)
+    label = checkpoint.model.architecture.labels.index(options.onset) if options.onset else None
+    alone = replace(checkpoint, model=frames_alone(checkpoint.model))
     readers = Annotator(alone), Annotator(checkpoint)
     table = Table("video", "faces", "seconds", "changes per minute, alone", "head", "fewer")
     if options.onset:
@@ -53,7 +50,7 @@ def main() -> None:
         try:
             timelines = [reader.annotate(path) for reader in readers]
         except SeqferError as error:
-            print(error, file=sys.stderr)
+            error_line(error)
             continue
         found = np.array([_changes(timeline) for timeline in timelines], float)  # (reading, changes and seconds)
         totals += found
@@ -96,4 +93,5 @@ def _onset(timeline: Timeline, label: int) -> str:
 
 
 if __name__ == "__main__":
-    main()
+    with errors_on_one_line():
+        main()

@@ -11,7 +11,6 @@ expression and its probability. It is one person, and a warped one: it shows kin
 from __future__ import annotations
 
 import argparse
-import sys
 import tempfile
 from contextlib import closing
 from dataclasses import fields
@@ -22,8 +21,9 @@ import torch
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from seqfer.cli.console import errors_on_one_line
 from seqfer.demo import write_demo_clip
-from seqfer.errors import OptionError, SeqferError
+from seqfer.errors import OptionError
 from seqfer.faces.alignment import align
 from seqfer.faces.types import Detector, create_detector
 from seqfer.files import check_file, write_whole
@@ -61,18 +61,15 @@ def main() -> None:
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="FILE.png")
     parser.add_argument("--detector", default="mediapipe")
     options = parser.parse_args()
-    try:
-        check_file(options.output, overwrite=True)
-        checkpoint = load_model(options.model)
-        with closing(create_detector(options.detector)) as detector:
-            crops = apexes(detector, checkpoint.model.architecture.preprocess)
-        rows = [disturbed(crop) for crop in crops]
-        predictor = Predictor(checkpoint.model, torch.device("cpu"))
-        read = [read_crops(predictor, row) for row in rows]
-        with write_whole(options.output) as place:
-            sheet(rows, read, checkpoint.model.architecture.labels).savefig(place, format="png")
-    except SeqferError as error:
-        sys.exit(str(error))
+    check_file(options.output, overwrite=True)
+    checkpoint = load_model(options.model)
+    with closing(create_detector(options.detector)) as detector:
+        crops = apexes(detector, checkpoint.model.architecture.preprocess)
+    rows = [disturbed(crop) for crop in crops]
+    predictor = Predictor(checkpoint.model, torch.device("cpu"))
+    read = [read_crops(predictor, row) for row in rows]
+    with write_whole(options.output) as place:
+        sheet(rows, read, checkpoint.model.architecture.labels).savefig(place, format="png")
 
 
 def apexes(detector: Detector, preprocess: Preprocess) -> list[NDArray[np.uint8]]:
@@ -129,4 +126,5 @@ def sheet(rows: list[NDArray[np.uint8]], read: list[NDArray[np.float32]], labels
 
 
 if __name__ == "__main__":
-    main()
+    with errors_on_one_line():
+        main()

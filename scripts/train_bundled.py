@@ -23,6 +23,7 @@ from pathlib import Path
 import torch
 from typer.main import get_command
 
+from seqfer.cli.console import errors_on_one_line
 from seqfer.cli.main import app
 from seqfer.datasets.fer2013 import stills_of
 from seqfer.datasets.opening import open_clips
@@ -128,4 +129,5 @@ def train_clips(start: Path, data: Path, recipe: HeadRecipe, run: Path, device: 
 
 
 if __name__ == "__main__":
-    main()
+    with errors_on_one_line():
+        main()

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from seqfer.cli.console import errors_on_one_line
 from seqfer.evaluation.metrics import metrics
 from seqfer.evaluation.stills import ALL
 from seqfer.evaluation.tables import bounds, markdown_table, percent
@@ -114,4 +115,5 @@ def shown(figures: dict[str, Any], key: str) -> str:
 
 
 if __name__ == "__main__":
-    main()
+    with errors_on_one_line():
+        main()

@@ -120,6 +120,9 @@ def test_unit_scaling_leaves_values_as_they_are() -> None:
 
 def test_models_that_read_the_same_crops_share_them() -> None:
     plain, papers = Preprocess(), Preprocess(equalize=True, edges=True, scaling="unit")
-    assert papers.of_crops == plain == plain.of_crops
-    assert Preprocess(grey="rgb2gray").of_crops != plain
-    assert Preprocess(size=64, equalize=True).of_crops == Preprocess(size=64)
+    assert papers.of_crops("mediapipe") == plain == plain.of_crops("mediapipe")
+    assert Preprocess(grey="rgb2gray").of_crops("none") != plain
+    assert Preprocess(size=64, equalize=True).of_crops("none") == Preprocess(size=64)
+    framed = Preprocess(geometry=CropGeometry(margin=1.5))
+    assert framed.of_crops("haar") == framed
+    assert framed.of_crops("none") == plain  # nothing is cut out

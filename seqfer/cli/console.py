@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
+from seqfer.errors import SeqferError
+
 if TYPE_CHECKING:
     from rich.table import Table
 
@@ -42,6 +44,16 @@ def plain_table(*columns: str) -> Table:
 def error_line(error: Exception) -> None:
     """One line on stderr for what went wrong."""
     print("error: " + " ".join(str(error).split()), file=sys.stderr, flush=True)
+
+
+@contextmanager
+def errors_on_one_line() -> Iterator[None]:
+    """End a script at an expected error with one line and exit code 1."""
+    try:
+        yield
+    except SeqferError as error:
+        error_line(error)
+        sys.exit(1)
 
 
 def remark_line(text: str) -> None:

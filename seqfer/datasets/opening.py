@@ -56,7 +56,8 @@ def open_clips(
 
     rate = "" if picture_rate == PICTURE_RATE else f"-{picture_rate:g}fps"
     grey = "" if preprocess.grey == "bt601" else f"-{preprocess.grey}"
-    kind = f"{faces}-{preprocess.size}x{preprocess.channels}{grey}{_framing(preprocess.geometry)}{rate}"
+    framing = _framing(preprocess.of_crops(faces).geometry)
+    kind = f"{faces}-{preprocess.size}x{preprocess.channels}{grey}{framing}{rate}"
     beside = data.with_name(f"{data.stem}.cache-{kind}")
     settings = CropSettings(preprocess, faces, picture_rate)
     return prepare(manifest, cache or beside, settings, progress=progress), manifest
@@ -73,8 +74,8 @@ def _fitted(
     packed: PackedClips, folder: Path, manifest: Manifest, data: Path, preprocess: Preprocess
 ) -> PackedClips:
     """A cache with the labels, subjects and splits of a manifest, whose clips it must hold."""
-    remedy = f"prepare it again: seqfer prepare {data} -o {folder}"
-    if packed.preprocess != preprocess.of_crops:
+    remedy = "name no cache, and the clips are prepared beside the manifest"
+    if packed.preprocess != preprocess.of_crops(packed.faces):
         have, want = ((p.size, p.channels) for p in (packed.preprocess, preprocess))
         what = "framed, or made grey, in another way" if have == want else "{0} x {0} x {1}".format(*have)
         wanted = "{0} x {0} x {1}".format(*want)

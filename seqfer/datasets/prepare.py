@@ -69,7 +69,7 @@ def prepare(
         OutputError: the folder holds something else, or cannot be written.
     """
     folder, settings = Path(folder), settings or CropSettings()
-    settings = replace(settings, preprocess=settings.preprocess.of_crops)
+    settings = replace(settings, preprocess=settings.preprocess.of_crops(settings.faces))
     pieces = list(_pieces(manifest, settings))
     source = hashlib.sha256("".join(piece.digest for piece in pieces).encode()).hexdigest()
     try:

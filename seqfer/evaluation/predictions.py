@@ -91,7 +91,7 @@ def predict(
     labels, wanted = predictor.architecture.labels, predictor.architecture.preprocess
     if not clips:
         raise OptionError("there is no clip to evaluate; choose a split that the manifest has")
-    if packed.preprocess != wanted.of_crops:
+    if packed.preprocess != wanted.of_crops(packed.faces):
         raise OptionError(f"the cache holds crops made by {packed.preprocess}, but the model reads {wanted}")
     truth = np.array([labels.index(clip.label) for clip in clips], np.int64)
     frames: list[NDArray[np.float32]] = []

@@ -189,17 +189,6 @@ class Predictor:
         return batches(), windows, grid
 
 
-def classify_stills(
-    model: SequenceClassifier,
-    images: NDArray[np.uint8],
-    device: torch.device,
-    precision: str = "auto",
-    batch_size: int = 256,
-) -> NDArray[np.float32]:
-    """Probabilities (N, K) of grey stills (N, H, W) uint8, each read alone."""
-    return read_crops(Predictor(model, device, precision), images[..., None], batch_size)
-
-
 def read_crops(predictor: Predictor, crops: NDArray[np.uint8], batch_size: int = 256) -> NDArray[np.float32]:
     """Probabilities (N, K) of face crops (N, S, S, C), N >= 1, each read alone."""
     batches = [crops[i : i + batch_size] for i in range(0, len(crops), batch_size)]

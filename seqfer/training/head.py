@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field, replace
-from math import cos, pi
+from math import cos, isfinite, pi
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -25,6 +25,7 @@ from seqfer.models.ensemble import AverageHead
 from seqfer.models.heads import BiLSTMHead, MeanHead, SequenceOutput
 from seqfer.models.inference import Predictor
 from seqfer.training.clips import Clips, ClipStyle, make_clips
+from seqfer.training.results import on_disk
 from seqfer.training.state import RunState, digest_of
 
 STATE = "state.pt"
@@ -160,11 +161,16 @@ def train_head(
         provenance: goes into the checkpoint's training record, beside the recipe.
 
     Raises:
-        ModelError: the head is no BiLSTM, or the run was begun with another recipe, head, data or encoder.
+        ModelError: the head is no BiLSTM, it reads clips at another rate than the recipe's, the run was begun with
+            another recipe, head, data or encoder, or the loss is no number.
+        OutputError: the folder cannot be written.
     """
     head = model.head
     if not isinstance(head, BiLSTMHead):
         raise ModelError("only the head 'bilstm' is trained on clips")
+    rate = model.architecture.frame_rate
+    if rate != recipe.style.frame_rate:
+        raise ModelError(f"clips of {recipe.style.frame_rate:g} frames per second; the model reads {rate:g}")
     predictor = Predictor(model, device)
     head.to(device)
     head.dropout.p = recipe.dropout
@@ -184,6 +190,9 @@ def train_head(
     done, best = state.restore()
     if done == recipe.steps:
         return
+    if not done:
+        with on_disk(run):
+            state.save(0)  # a model that was chosen before the first state would bar the way back
     held_out = validation_clips(predictor, validation, recipe.validation_clips, recipe.longest, recipe.style)
     loss_sum, start = 0.0, perf_counter()
     for step in range(done, recipe.steps):
@@ -202,16 +211,20 @@ def train_head(
         optimizer.step()
         scheduler.step()
         loss_sum += float(loss.detach())
+        if not isfinite(loss_sum):
+            raise ModelError(f"step {step + 1}: the loss is no number; take a smaller peak_rate")
         if (step + 1) % recipe.report_every == 0 or step + 1 == recipe.steps:
             head.eval()
-            figures = measure_head(head, held_out, model.architecture.frame_rate)
+            figures = measure_head(head, held_out, rate)
             merit = figures.clip_accuracy + figures.frame_accuracy
             is_best = merit > best
             best = max(best, merit)
             if is_best:
                 record = {**provenance, "head_recipe": asdict(recipe), "chosen_step": step + 1}
-                save_checkpoint(run / "best", model, Provenance(training=record), torch.float16)
-            state.save(step + 1, best)
+                with on_disk(run):
+                    save_checkpoint(run / "best", model, Provenance(training=record), torch.float16)
+            with on_disk(run):
+                state.save(step + 1, best)
             steps = (step % recipe.report_every) + 1
             yield StepReport(step + 1, loss_sum / steps, figures, is_best, perf_counter() - start)
             loss_sum, start = 0.0, perf_counter()

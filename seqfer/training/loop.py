@@ -219,7 +219,7 @@ class Trainer:
             drawn = repeated(draw(config.augmentation, batch.noise), batch.lengths, self.device)
             planes = disturb(planes, drawn, generator)
         images = preprocess.scale(planes)
-        if len(self.history) < int(config.window.share * config.epochs):
+        if len(self.history) < round(config.window.share * config.epochs):
             images = middle(images, config.window.side)
         mix = draw_mix(len(batch.lengths), config.loss.mixup, batch.seed)
         if mix is not None:

@@ -77,4 +77,4 @@ def open_cell(cell: Cell, opened: Opened, data: Path, folder: Path, device: torc
 
 
 def _crops(config: TrainConfig) -> Crops:
-    return config.model.preprocess.of_crops, config.data.faces, config.data.picture_rate
+    return config.model.preprocess.of_crops(config.data.faces), config.data.faces, config.data.picture_rate

@@ -10,10 +10,12 @@ import pytest
 from PIL import Image
 
 from seqfer.datasets.manifest import read_manifest
+from seqfer.datasets.packed import read_packed
 from seqfer.demo import portrait_path
 from seqfer.evaluation.report import OWN_FILES
 from seqfer.models.bundled import model_folder
 from seqfer.models.checkpoint import load_checkpoint
+from seqfer.preprocess import Preprocess
 from tests.end_to_end.commands import Run, seqfer
 from tests.media import write_clip
 
@@ -71,6 +73,12 @@ def test_class_folders_with_official_splits_and_none(tmp_path: Path, run_here: R
     assert done.stderr.startswith("note: test/sad/1.png: ")
     assert len(done.stderr.splitlines()) == 1
 
+    (tmp_path / "mine.yaml").write_text("model: {size: 32, grey: rgb2gray}\ndata: {faces: none}\n")
+    done = run_here("prepare", "m.csv", "-o", "for-mine", "--for", "mine.yaml", cwd=tmp_path)
+    assert done.returncode == 0
+    packed = read_packed(tmp_path / "for-mine")
+    assert (packed.preprocess, packed.faces) == (Preprocess(32, grey="rgb2gray"), "none")
+
     done = run_here("manifest", "folder", "set/train", "-o", "none.csv", cwd=tmp_path)
     assert (
         done.stderr
@@ -92,6 +100,14 @@ def test_class_folders_with_official_splits_and_none(tmp_path: Path, run_here: R
         (["prepare", "gone.csv", "-o", "cache"], "gone.csv: cannot be read"),
         (["prepare", "good.csv", "-o", "cache", "--faces", "dlib"], "unknown faces 'dlib'; known: mediapipe"),
         (["prepare", "good.csv", "-o", "cache", "--size", "4"], "input size must lie in [16, 1024]"),
+        (
+            ["prepare", "good.csv", "-o", "cache", "--for", "compat"],
+            "unknown settings 'compat'; known: accurate, compact",
+        ),
+        (
+            ["prepare", "good.csv", "-o", "cache", "--for", "compact", "--picture-rate", "5"],
+            "--for compact says what crops are like; leave out --picture-rate",
+        ),
         (["prepare", "good.csv", "-o", "set"], "set: holds something else than a cache"),
         (["compare", "set", "set"], "predictions.csv: cannot be read"),
         (

@@ -16,9 +16,9 @@ from seqfer.models.inference import (
     Predictor,
     choose_device,
     choose_precision,
-    classify_stills,
     interpolate,
     overlapping_windows,
+    read_crops,
     resample,
     stitch,
 )
@@ -140,10 +140,9 @@ def test_times_must_increase(predictor: Predictor, times: list[float]) -> None:
 
 def test_stills_are_read_alone_whatever_the_batch() -> None:
     torch.manual_seed(0)
-    model = SequenceClassifier(Architecture(encoder_settings=SMALL))
-    images = crops(10)[:, :, :, 0]
-    whole = classify_stills(model, images, CPU, batch_size=10)
-    assert np.allclose(whole, classify_stills(model, images, CPU, batch_size=3), atol=0.02)
+    predictor = Predictor(SequenceClassifier(Architecture(encoder_settings=SMALL)), CPU)
+    whole = read_crops(predictor, crops(10), batch_size=10)
+    assert np.allclose(whole, read_crops(predictor, crops(10), batch_size=3), atol=0.02)
     assert whole.shape == (10, 7)
 
 

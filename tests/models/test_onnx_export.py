@@ -121,13 +121,13 @@ def test_the_file_says_what_it_needs(tmp_path: Path) -> None:
     assert texts["model"] == "mine/best"
     assert texts["model_sha256"] == "0" * 64
     assert "not a person's feelings" in texts["probabilities"]
-    for part in ("cv2.equalizeHist", "0.2989 R", "1.19 times", "eyes lie level", "48 x 48", "canny"):
+    for part in ("cv2.equalizeHist", "0.2989 R", "1.06 times", "eyes lie level", "48 x 48", "canny"):
         assert part in texts["before_the_graph"]
     wanted = {
         "labels": ["angry", "disgust", "fear", "happy", "sad", "surprise"],
         "size": 48,
         "planes": ["grey", "edges"],
-        "crop_margin": 1.19,
+        "crop_margin": 1.06,
         "crop_shift_up": 0.107,
         "crop_align": True,
         "grey_weights": [0.2989, 0.5870, 0.1140],

@@ -15,10 +15,17 @@ def test_delays_are_counted_from_each_change() -> None:
     assert list(found) == [(-2, 1), (10, 2)]
 
 
+def test_whoever_has_not_yet_left_an_expression_does_not_follow_its_return() -> None:
+    truth = np.array([[1, 1, 1, 0, 0, 1, 1, 1, 1, 1]])
+    late = np.array([[1, 1, 1, 1, 0, 0, 0, 1, 1, 1]])
+    never = np.ones_like(truth)
+    assert list(measure_delay.changes(truth, late, never, 3)) == [(1, 10), (2, 10)]
+
+
 def test_a_change_is_not_looked_for_before_the_one_before() -> None:
     truth = np.array([[1, 1, 0, 1, 1]])
-    late = np.array([[1, 1, 1, 0, 1]])
-    assert list(measure_delay.changes(truth, truth, late, 3)) == [(0, 5), (0, -1)]
+    early = np.array([[0, 1, 0, 1, 1]])
+    assert list(measure_delay.changes(truth, truth, early, 3)) == [(0, 0), (0, 0)]
 
 
 def test_a_clip_without_change_has_none() -> None:

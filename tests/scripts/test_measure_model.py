@@ -10,8 +10,10 @@ import numpy as np
 import pytest
 import torch
 
-from seqfer.labels import FER7
-from seqfer.models.checkpoint import Provenance, save_checkpoint
+from seqfer.datasets.fer2013 import load_fer2013
+from seqfer.errors import OptionError
+from seqfer.labels import FER7, LabelSet
+from seqfer.models.checkpoint import Checkpoint, Provenance, save_checkpoint
 from seqfer.models.classifier import Architecture, SequenceClassifier
 
 SMALL = {"stem_width": 8, "widths": (16, 16), "blocks": (1, 1)}
@@ -79,8 +81,29 @@ def test_private_test_can_be_left_alone(
     folder = folder_of("bilstm", tmp_path)
     words = [str(folder), "--fer2013", str(fer2013), "--only-public", "--clips", "5", "--save"]
     monkeypatch.setattr(sys, "argv", ["measure_model.py", *words])
+    description = json.loads((folder / "model.json").read_text())
+    (folder / "model.json").write_text(json.dumps({**description, "metrics": {"PrivateTest": "as it was"}}))
     measure_model.main()
     assert "PrivateTest" not in capsys.readouterr().out
     saved = json.loads((folder / "model.json").read_text())["metrics"]
-    assert list(saved) == ["PublicTest"]
+    assert list(saved) == ["PrivateTest", "PublicTest"]
+    assert saved["PrivateTest"] == "as it was"
     assert saved["PublicTest"]["clips"]["disturbed, steady"]["clips"] == 5
+
+
+def test_a_model_of_other_expressions_is_refused(
+    fer2013: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    architecture = Architecture(encoder_settings=SMALL, head="mean", labels=LabelSet(("happy", "sad")))
+    save_checkpoint(tmp_path / "model", SequenceClassifier(architecture).eval(), Provenance())
+    monkeypatch.setattr(sys, "argv", ["measure_model.py", str(tmp_path / "model"), "--fer2013", str(fer2013)])
+    with pytest.raises(OptionError, match="must tell apart angry, disgust"):
+        measure_model.main()
+
+
+def test_clips_are_as_long_and_as_fast_as_the_model_reads(fer2013: Path) -> None:
+    architecture = Architecture(encoder_settings=SMALL, frame_rate=12.5)
+    checkpoint = Checkpoint("slow", SequenceClassifier(architecture).eval(), "", Provenance())
+    stills = load_fer2013(fer2013)["test"]
+    found = measure_model.measure_clips(checkpoint, stills, 5)["disturbed, steady"]
+    assert found["frames"] == 5 * 25  # all of two seconds

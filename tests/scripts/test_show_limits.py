@@ -10,6 +10,7 @@ import pytest
 import show_limits
 import torch
 
+from seqfer.errors import ModelError
 from seqfer.faces.types import DETECTORS, create_detector
 from seqfer.models.checkpoint import Provenance, save_checkpoint
 from seqfer.models.classifier import Architecture, SequenceClassifier
@@ -47,6 +48,6 @@ def test_either_detector_finds_the_face(detector: str) -> None:
 
 def test_what_cannot_be_done_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "argv", ["show_limits.py", "nothing", "-o", str(tmp_path / "limits.png")])
-    with pytest.raises(SystemExit, match="nothing"):
+    with pytest.raises(ModelError, match="nothing"):
         show_limits.main()
     assert list(tmp_path.iterdir()) == []

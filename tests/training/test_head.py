@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,7 @@ from seqfer.training.augmentation import Strength, draw, still_noise
 from seqfer.training.clips import ClipStyle
 from seqfer.training.disturbing import disturb
 from seqfer.training.head import HeadRecipe, StepReport, frames_alone, train_head, with_head
+from seqfer.training.state import RunState
 
 CPU = torch.device("cpu")
 SMALL = {"stem_width": 8, "widths": (16, 16), "blocks": (1, 1)}
@@ -128,6 +130,37 @@ def test_it_gains_over_frames_read_alone(
     original, kept = encoder.encoder.state_dict(), chosen.model.encoder.state_dict()
     for name, value in original.items():  # the encoder stayed as it was, but for its stored precision
         assert torch.allclose(value.float(), kept[name].float(), rtol=2e-3, atol=1e-4), name
+
+
+def test_killed_before_its_first_report_it_goes_on(
+    encoder: SequenceClassifier, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save = RunState.save
+
+    def killed_later(state: RunState, done: int, best: float = 0.0) -> None:
+        if done:
+            raise KeyboardInterrupt
+        save(state, done, best)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(RunState, "save", killed_later)
+        with pytest.raises(KeyboardInterrupt):
+            run(encoder, tmp_path)
+    assert (tmp_path / "best").is_dir()
+    assert [report.step for report in run(encoder, tmp_path)] == [40, 80]
+
+
+def test_clips_at_another_rate_are_refused(encoder: SequenceClassifier, tmp_path: Path) -> None:
+    recipe = replace(RECIPE, style=ClipStyle(frame_rate=12.5))
+    with pytest.raises(ModelError, match=r"of 12\.5 frames per second; the model reads 25"):
+        next(train_head(with_head(encoder, "bilstm"), TRAIN, VALIDATION, recipe, tmp_path, CPU, {}))
+
+
+def test_a_loss_that_is_no_number_ends_the_run(encoder: SequenceClassifier, tmp_path: Path) -> None:
+    model = with_head(encoder, "bilstm", width=16)
+    model.head.get_submodule("norm").weight.data.fill_(float("nan"))  # type: ignore[operator]
+    with pytest.raises(ModelError, match="step 1: the loss is no number"):
+        next(train_head(model, TRAIN, VALIDATION, RECIPE, tmp_path, CPU, {}))
 
 
 def test_stopped_and_started_again_it_ends_the_same(
