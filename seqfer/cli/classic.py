@@ -108,7 +108,9 @@ def evaluate(
     check_output(output, overwrite)
     forest, sha256 = load_forest(model)
     crops, preprocess = forest.training["config"]["data"], forest.encoder.preprocess
-    chosen, packed, manifest = open_split(preprocess, data, split, crops["faces"], cache, crops["picture_rate"])
+    chosen, packed, manifest = open_split(
+        forest.labels, preprocess, data, split, crops["faces"], cache, crops["picture_rate"]
+    )
     with progress("reading", "frames") as advance:
         predictions = predict(forest, packed, chosen, choose_device(device), resample_test, advance)
     synthetic = len(predictions) - len(chosen)

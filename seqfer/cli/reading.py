@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from seqfer.cli.console import progress, remark_left_out, remark_line
+from seqfer.cli.console import counted, progress, remark_left_out, remark_line
 from seqfer.errors import OptionError
 
 if TYPE_CHECKING:
     from seqfer.datasets.packed import PackedClip, PackedClips
     from seqfer.datasets.types import Manifest
     from seqfer.evaluation.predictions import Predictions
+    from seqfer.labels import LabelSet
     from seqfer.models.inference import Predictor
     from seqfer.preprocess import Preprocess
 
@@ -76,20 +78,41 @@ def read_split(
         remark_line("pictures are taken whole, as in the model's training; --faces mediapipe finds faces in them")
     faces = faces or own.get("faces", "mediapipe")
     picture_rate = picture_rate or own.get("picture_rate", PICTURE_RATE)
-    preprocess = predictor.architecture.preprocess
-    chosen, packed, manifest = open_split(preprocess, data, split, faces, cache, picture_rate)
+    labels, preprocess = predictor.architecture.labels, predictor.architecture.preprocess
+    chosen, packed, manifest = open_split(labels, preprocess, data, split, faces, cache, picture_rate)
     with progress("reading", "clips") as advance:
         return predict(predictor, packed, chosen, advance), packed, manifest
 
 
 def open_split(
-    preprocess: Preprocess, data: Path, split: str, faces: str, cache: Path | None, picture_rate: float
+    labels: LabelSet,
+    preprocess: Preprocess,
+    data: Path,
+    split: str,
+    faces: str,
+    cache: Path | None,
+    picture_rate: float,
 ) -> tuple[list[PackedClip], PackedClips, Manifest]:
-    """The clips of a split, the cache that holds them, prepared if need be, and the manifest."""
+    """The clips of a split, the cache that holds them, prepared if need be, and the manifest.
+
+    Raises:
+        OptionError: the split is unknown or empty, or holds a label that is not among `labels`, the model's own;
+            it is said before anything is prepared.
+    """
+    from seqfer.datasets.manifest import read_manifest
     from seqfer.datasets.opening import open_clips
 
     if split not in SPLITS:
         raise OptionError(f"unknown split {split!r}; known: {', '.join(SPLITS)}")
+    found = Counter(record.label for record in read_manifest(data).records if split in (record.split, "all"))
+    if not found:
+        raise OptionError(f"{data}: no clip is in the split {split}; --split all takes every clip")
+    for label, count in found.items():
+        if label not in labels.names:
+            raise OptionError(
+                f"{data}: the label {label!r}, of {counted(count, 'clip')}, is none of the model's "
+                f"({', '.join(labels)}); take these clips out of the manifest, or train a model of your own"
+            )
     with progress("preparing", "clips") as advance:
         packed, manifest = open_clips(data, preprocess, faces, cache, picture_rate, advance)
     remark_left_out(packed.left_out)

@@ -64,8 +64,12 @@ def provenance_of(
         data: what was learnt from.
         entry: of the epoch, in the run's history.
     """
+    settings = asdict(config)
+    for section, name in (("start", "weights"), ("teacher", "model")):
+        # Where a model lay on somebody's disk is nobody else's business; its digest says which it was.
+        settings[section][name] = Path(settings[section][name]).name
     training = {
-        "config": asdict(config),
+        "config": settings,
         **{f"{name}_sha256": weights for name, weights in given.items()},
         "data": data,
         "epoch": entry["epoch"],

@@ -97,7 +97,7 @@ def check_settings(config: TrainConfig, labels: LabelSet) -> None:
     """Raise ModelError or OptionError if no model can be made by the settings."""
     model, _ = starting_model(config, labels)
     stage_rates(model, config.start.stage_rates)
-    find_teacher(config.teacher, model.architecture)
+    find_teacher(config.teacher, model.architecture, config.window.side)
 
 
 def describe(data: Path, manifest: Manifest, packed: PackedClips) -> dict[str, Any]:

@@ -26,8 +26,13 @@ from seqfer.training.reader import Reader
 LEAST = 1e-6  # probability, so that its logarithm is a number
 
 
-def find_teacher(config: TeacherConfig, pupil: Architecture) -> Checkpoint | None:
+def find_teacher(config: TeacherConfig, pupil: Architecture, side: int = 0) -> Checkpoint | None:
     """The teacher that settings name, if they name one.
+
+    Args:
+        config: the settings.
+        pupil: who learns from it.
+        side: of the crops' middle that it is shown in early epochs, in pixels; 0 if crops are shown whole.
 
     Raises:
         ModelError: it is not there, or does not read what the pupil reads, or tells other labels apart.
@@ -43,6 +48,16 @@ def find_teacher(config: TeacherConfig, pupil: Architecture) -> Checkpoint | Non
     ):
         if ours != other:
             raise ModelError(f"teacher.model: {config.model!r} has other {name} ({other}) than the model ({ours})")
+    if side and not config.once:
+        middle = torch.zeros(1, 1, theirs.preprocess.input_planes, side, side)
+        try:
+            with torch.no_grad():
+                given.model(middle, torch.ones(1, dtype=torch.int64))
+        except (RuntimeError, ValueError) as error:
+            raise ModelError(
+                f"teacher.model: {config.model!r} cannot read {side} pixels; let window.side be 0, or ask it once "
+                "(teacher.once)"
+            ) from error
     return given
 
 

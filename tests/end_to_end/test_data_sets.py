@@ -86,6 +86,9 @@ def test_class_folders_with_official_splits_and_none(tmp_path: Path, run_here: R
     )
 
 
+CALM = "clip_id,path,label,split\na,a.png,calm,test\nb,b.png,happy,test\nc,c.png,calm,test\nd,d.png,bored,train\n"
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -115,6 +118,10 @@ def test_class_folders_with_official_splits_and_none(tmp_path: Path, run_here: R
             "unknown split 'dev'; known",
         ),
         (
+            ["evaluate", "compact", "--data", "calm.csv", "-o", "eval"],
+            "calm.csv: the label 'calm', of 2 clips, is none of the model's (angry, disgust, fear",
+        ),
+        (
             ["evaluate", "compat", "--data", "good.csv", "-o", "eval"],
             "unknown model 'compat'; did you mean 'compact'",
         ),
@@ -127,6 +134,7 @@ def test_bad_input_is_one_line(tmp_path: Path, arguments: list[str], message: st
         (tmp_path / "set" / expression).mkdir(parents=True)
         Image.new("L", (8, 8)).save(tmp_path / "set" / expression / "a.png")
     (tmp_path / "good.csv").write_text("clip_id,path,label\na,set/happy/a.png,happy\nb,set/sad/a.png,sad\n")
+    (tmp_path / "calm.csv").write_text(CALM)
     (tmp_path / "bad.csv").write_text("a,b\n1,2\n")
     output = ["-o", "m.csv"] if arguments[0] == "manifest" else []
     done = run_here(*arguments, *output, cwd=tmp_path)
@@ -158,7 +166,7 @@ def test_an_evaluation_from_a_folder_to_a_report(tmp_path: Path, run_here: Run) 
     done = run_here(*command, cwd=tmp_path)
     assert (done.returncode, done.stderr) == (
         1,
-        "error: there is no clip to evaluate; choose a split that the manifest has\n",
+        "error: m.csv: no clip is in the split test; --split all takes every clip\n",
     )
     done = run_here(*command, "--split", "all", "--frames", "--mistakes", "2", cwd=tmp_path)
     assert done.returncode == 0
