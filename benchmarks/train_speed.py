@@ -77,7 +77,7 @@ class Reference:
     """The same network and optimiser, fed with the same batch in memory again and again."""
 
     def __init__(self, config: TrainConfig, labels: object, device: torch.device) -> None:
-        model, _ = starting_model(config, labels)  # type: ignore[arg-type]
+        model = starting_model(config, labels).model  # type: ignore[arg-type]
         self.model = model.to(device, memory_format=torch.channels_last).train()  # type: ignore[call-overload]
         self.reader = Reader(self.model, autocast_type(config.precision, device))
         self.optimizer = make_optimizer(self.model, config.optimizer, config.start.stage_rates)

@@ -22,6 +22,9 @@ def follow(trainer: Trainer, title: str = "") -> None:
     quiet = not trainer.team.leads
     if trainer.not_learnt and not quiet:
         remark_line(f"{title}no training clip shows {', '.join(trainer.not_learnt)}; it will not be recognised")
+    if trainer.new_head and not trainer.history and not quiet:
+        given = trainer.config.start.weights
+        remark_line(f"{title}begins with the encoder of {given}; labels or sizes differ, so the head is a new one")
     with _live(trainer, title) as show:
         for report in trainer.run():
             if isinstance(report, StepReport):

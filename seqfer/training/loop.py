@@ -58,6 +58,7 @@ class Trainer:
 
     Attributes:
         not_learnt: labels of the settings that no training clip shows.
+        new_head: whether the model that the run begins with has given its encoder alone.
     """
 
     def __init__(
@@ -94,7 +95,7 @@ class Trainer:
         labels = label_set(config, packed.clips, train, validation)
         truth = np.array([labels.index(clip.label) for clip in train], np.int64)
         self.not_learnt = not_shown(labels, train)
-        self.model, start = starting_model(config, labels)
+        self.model, start, self.new_head = starting_model(config, labels)
         self.data = {**(data or {}), "frames_sha256": packed.frames_sha256, "clips": len(train)}
         rates = stage_rates(self.model, config.start.stage_rates)
         self._frozen = [stage for stage, rate in zip(stages_of(self.model), rates, strict=True) if rate == 0]

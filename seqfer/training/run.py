@@ -95,7 +95,7 @@ def check_data(config: TrainConfig, records: Sequence[ClipRecord]) -> None:
 
 def check_settings(config: TrainConfig, labels: LabelSet) -> None:
     """Raise ModelError or OptionError if no model can be made by the settings."""
-    model, _ = starting_model(config, labels)
+    model = starting_model(config, labels).model
     stage_rates(model, config.start.stage_rates)
     find_teacher(config.teacher, model.architecture, config.window.side)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import torch
 
@@ -55,11 +56,22 @@ def not_shown(labels: LabelSet, clips: Sequence[Clip]) -> list[str]:
     return [name for name in labels if name not in present]
 
 
-def starting_model(config: TrainConfig, labels: LabelSet) -> tuple[SequenceClassifier, str]:
-    """A model as a run begins with it, and what its weights come from.
+class Start(NamedTuple):
+    """A model as a run begins with it.
 
-    Returns:
-        The model, and "scratch", "imagenet", or the SHA-256 of the weights of the model that was given.
+    Attributes:
+        model: with its weights.
+        origin: "scratch", "imagenet", or the SHA-256 of the weights of the model that was given.
+        new_head: whether a model was given whose head does not fit, and of which only the encoder was taken.
+    """
+
+    model: SequenceClassifier
+    origin: str
+    new_head: bool = False
+
+
+def starting_model(config: TrainConfig, labels: LabelSet) -> Start:
+    """A model as a run begins with it.
 
     Raises:
         ModelError: the architecture is impossible, or the weights are not there or do not fit it.
@@ -81,12 +93,12 @@ def starting_model(config: TrainConfig, labels: LabelSet) -> tuple[SequenceClass
     for side in sorted({wanted.size, config.window.side} - {0}, reverse=True):
         _try(model, min(2, config.batch_size), side)
     if config.start.weights == "scratch":
-        return model, "scratch"
+        return Start(model, "scratch")
     if config.start.weights == "imagenet":
         from seqfer.models.torchvision_encoders import imagenet_state
 
         model.encoder.load_state_dict(imagenet_state(wanted.encoder, wanted.preprocess.input_planes))
-        return model, "imagenet"
+        return Start(model, "imagenet")
     given = load_model(config.start.weights)
     ours, theirs = model.architecture, given.model.architecture
     for name, mine, other in (
@@ -100,9 +112,10 @@ def starting_model(config: TrainConfig, labels: LabelSet) -> tuple[SequenceClass
                 f"start.weights: the model {config.start.weights!r} has {name} {other}, but model.{name} is {mine}"
             )
     model.encoder.load_state_dict(given.model.encoder.state_dict())
-    if (ours.head, ours.labels, _sizes(model)) == (theirs.head, theirs.labels, _sizes(given.model)):
+    fits = (ours.head, ours.labels, _sizes(model)) == (theirs.head, theirs.labels, _sizes(given.model))
+    if fits:
         model.head.load_state_dict(given.model.head.state_dict())
-    return model, given.sha256
+    return Start(model, given.sha256, new_head=not fits)
 
 
 def _sizes(model: SequenceClassifier) -> dict[str, torch.Size]:

@@ -122,10 +122,10 @@ def test_where_nothing_is_chosen_no_validation_is_needed() -> None:
 
 def test_from_scratch_the_seed_decides() -> None:
     torch.manual_seed(5)
-    first, origin = starting_model(small_config(seed=1), EKMAN6)
+    first, origin, _ = starting_model(small_config(seed=1), EKMAN6)
     torch.manual_seed(6)
-    again, _ = starting_model(small_config(seed=1), EKMAN6)
-    other, _ = starting_model(small_config(seed=2), EKMAN6)
+    again = starting_model(small_config(seed=1), EKMAN6).model
+    other = starting_model(small_config(seed=2), EKMAN6).model
     assert origin == "scratch"
     assert_same(first.state_dict(), again.state_dict())
     assert not first.state_dict()["head.frame.weight"].equal(other.state_dict()["head.frame.weight"])
@@ -150,25 +150,26 @@ def test_the_bundled_models_encoder_is_taken_and_its_head_where_it_fits(
     labels: LabelSet, head: dict[str, Any], head_taken: bool
 ) -> None:
     config = TrainConfig(model=replace(LIKE_BUNDLED, **head), start=StartConfig("compact"))
-    model, origin = starting_model(config, labels)
-    assert origin == BUNDLED.sha256
+    model, origin, new_head = starting_model(config, labels)
+    assert (origin, new_head) == (BUNDLED.sha256, not head_taken)
     assert_same(model.encoder.state_dict(), BUNDLED.model.encoder.state_dict())
-    scratch, _ = starting_model(replace(config, start=StartConfig("scratch")), labels)
+    scratch = starting_model(replace(config, start=StartConfig("scratch")), labels).model
     assert_same(model.head.state_dict(), (BUNDLED.model if head_taken else scratch).head.state_dict())
     assert model.architecture.labels == labels
     assert model.architecture.preprocess.size == config.model.size
 
 
 def test_the_shipped_settings_for_ones_own_clips_begin_with_the_bundled_model() -> None:
-    model, origin = starting_model(read_config("compact-bilstm"), EKMAN6)
-    assert origin == BUNDLED.sha256
+    model, origin, new_head = starting_model(read_config("compact-bilstm"), EKMAN6)
+    assert (origin, new_head) == (BUNDLED.sha256, True)
     assert_same(model.encoder.state_dict(), BUNDLED.model.encoder.state_dict())
+    assert not starting_model(read_config("compact-bilstm"), FER7).new_head
 
 
 def test_a_trained_models_folder_is_a_start_too(tmp_path: Path) -> None:
-    given, _ = starting_model(small_config(seed=1), EKMAN6)
+    given = starting_model(small_config(seed=1), EKMAN6).model
     save_checkpoint(tmp_path / "best", given, Provenance())
-    model, origin = starting_model(small_config(seed=2, start__weights=str(tmp_path / "best")), EKMAN6)
+    model, origin, _ = starting_model(small_config(seed=2, start__weights=str(tmp_path / "best")), EKMAN6)
     assert_same(model.state_dict(), given.state_dict())
     assert len(origin) == 64
 
