@@ -43,21 +43,26 @@ def page() -> str:
 
 def table(settings: Any) -> str:
     """A row for each setting."""
-    return COLUMNS + "".join(
-        f"| `{name}` | `{default}` | {meaning} |\n" for name, default, meaning in rows(settings)
-    )
+    return COLUMNS + "".join(f"| {name} | {default} | {meaning} |\n" for name, default, meaning in rows(settings))
 
 
 def rows(settings: Any, prefix: str = "") -> Iterator[tuple[str, str, str]]:
-    """Name, default and meaning of every setting; those of a section follow its own line's place."""
+    """Name, default and meaning of every setting; a section's own row, with no default, goes before them."""
     meanings = described(type(settings))
     for entry in fields(settings):
         value = getattr(settings, entry.name)
         if is_dataclass(value) and prefix == "":
+            yield f"**{entry.name}**", "", summary(type(value))
             yield from rows(value, f"{entry.name}.")
         else:
             plain = json.dumps(asdict(value) if is_dataclass(value) else value)  # type: ignore[arg-type]
-            yield prefix + entry.name, plain.strip('"'), meanings[entry.name]
+            default = plain.strip('"')
+            yield f"`{prefix}{entry.name}`", f"`{default}`", meanings[entry.name]
+
+
+def summary(kind: type) -> str:
+    """What a class's docstring says ahead of its attributes."""
+    return " ".join((inspect.getdoc(kind) or "").split("Attributes:\n")[0].split())
 
 
 def described(kind: type) -> dict[str, str]:

@@ -50,10 +50,11 @@ def examine() -> Iterator[Finding]:
             yield from examination()
         except Exception as error:  # whatever breaks here is the finding
             reason = " ".join(str(error).split())[:200]
+            remedy = "install seqfer again into a fresh environment, with constraints.txt"
+            if isinstance(error, ImportError) and ".so" in reason:
+                remedy = "install the system library that it names; on Debian and Ubuntu: libgl1 libglib2.0-0"
             yield Finding(
-                examination.__name__.strip("_"),
-                f"does not work: {type(error).__name__}: {reason}",
-                "install seqfer again into a fresh environment, with constraints.txt",
+                examination.__name__.strip("_"), f"does not work: {type(error).__name__}: {reason}", remedy
             )
 
 

@@ -27,7 +27,7 @@ class CropGeometry:
 
     FER-2013's own framing would be a margin of 1.19: over 2,900 of its training images MediaPipe's short-range
     box is 0.84 of the image wide (median), and its centre lies 0.09 of the image below the middle. Networks that
-    learnt from it read detected faces a little better if these are cut out tighter (docs/models/log.md).
+    learnt from it read faces that are cut out tighter no worse, and see more of them (docs/models/log.md).
 
     Attributes:
         margin: side of the crop over side of the box.

@@ -25,7 +25,8 @@ def audit(
         Path | None,
         typer.Option(
             metavar="CLEAN.csv",
-            help="Write the manifest without training and validation clips that repeat one held out longer.",
+            help="Write the manifest without training and validation clips that repeat one held out longer, or an "
+            "earlier one of training. Nothing leaves the test split or folds; unreadable clips stay.",
             show_default=False,
         ),
     ] = None,

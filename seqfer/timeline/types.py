@@ -43,7 +43,7 @@ class SegmentOptions:
 
     def __post_init__(self) -> None:
         if not 0 <= self.offset <= self.onset <= 1:
-            raise OptionError(f"0 <= offset <= onset <= 1 must hold, not {self.offset} and {self.onset}")
+            raise OptionError(f"offset ({self.offset:g}) must not exceed onset ({self.onset:g}), both in [0, 1]")
         for name in ("smoothing_s", "min_duration_s", "max_gap_s"):
             if not 0 <= getattr(self, name) < 3600:
                 raise OptionError(f"{name} must lie in [0, 3600) seconds, not {getattr(self, name)}")

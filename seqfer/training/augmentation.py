@@ -17,7 +17,7 @@ from seqfer.errors import OptionError
 
 @dataclass(frozen=True)
 class Strength:
-    """How far a disturbance may go; 0 switches one off.
+    """How far a disturbance may go, one draw for all frames of a clip; 0 switches one off.
 
     Attributes:
         rotation_deg: largest turn in the image plane, either way.

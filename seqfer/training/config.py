@@ -25,7 +25,8 @@ class ModelConfig:
             resnet50_flat.
         encoder_settings: arguments of the encoder beyond its channels, as `widths` of compact and vgg.
         head: bilstm, or mean, which reads each frame alone and a clip as the mean of its frames.
-        head_settings: width, layers and dropout of bilstm; dropout of mean.
+        head_settings: width, layers and dropout of bilstm, and reach: neighbours on either side over which a
+            frame's own reading is averaged; dropout of mean.
         size: side of the square face crops, in pixels.
         channels: 1 for grey, 3 for colour.
         geometry: the part of the frame around a detected face that a crop shows.
@@ -222,9 +223,10 @@ class ScheduleConfig:
     Attributes:
         name: constant; step; plateau (lower when the validation figure stands still); cosine; cosine_restarts
             (Loshchilov & Hutter, ICLR 2017); one_cycle (Smith & Topin, 2018).
-        warmup: the rate climbs linearly from nearly nothing during this time; one_cycle climbs 0.3 of all epochs
-            if this is 0.
-        every: of step, between its reductions; of cosine_restarts, the first cycle, each later one twice as long.
+        warmup: epochs in which the rate climbs linearly from nearly nothing; one_cycle climbs 0.3 of all epochs if
+            this is 0.
+        every: epochs between the reductions of step, or of the first cycle of cosine_restarts, each later one
+            twice as long.
         factor: of step and plateau, by which the rate is reduced.
         patience: of plateau, epochs without a better figure before a reduction.
     """

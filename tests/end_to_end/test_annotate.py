@@ -217,7 +217,7 @@ def test_bad_input_is_one_line(make: Callable[[Path], Path], problem: str, tmp_p
         (["--device", "tpu"], "unknown device 'tpu'; known: auto, cpu, cuda, mps"),
         (["--format", "xlsx"], "unknown format 'xlsx'; known: csv, json, parquet"),
         (["--every", "0"], "every must be at least 1"),
-        (["--onset", "0.2"], "0 <= offset <= onset <= 1 must hold"),
+        (["--onset", "0.2"], "offset (0.35) must not exceed onset (0.2)"),
         (["-o", "clip.mp4/out"], "cannot be written"),
         (["-o", "clip.mp4"], "cannot be written"),
     ],

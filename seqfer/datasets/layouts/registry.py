@@ -44,7 +44,8 @@ def read_layout(kind: str, root: str | Path, options: LayoutOptions | None = Non
     if not root.exists():
         raise DatasetError(root, "no such file or folder")
     if not root.is_dir() and not (kind == "fer2013" and root.suffix.lower() == ".csv"):
-        raise DatasetError(root, "is not a folder")
+        packed = root.suffix.lower() in (".zip", ".tar", ".gz", ".tgz", ".7z", ".rar")
+        raise DatasetError(root, "is an archive; unpack it, and give the folder" if packed else "is not a folder")
     try:
         found = LAYOUTS[kind](root, options or LayoutOptions())
     except OSError as error:
