@@ -36,8 +36,8 @@ from seqfer.cli.console import counted, errors_on_one_line, remark_line
 from seqfer.datasets.fer2013 import StillSet, load_fer2013
 from seqfer.errors import DatasetError, OptionError, OutputError
 from seqfer.evaluation.metrics import confusion_matrix
-from seqfer.evaluation.stills import ALL, UNLIKE, figures_of, parts_of, shown
-from seqfer.evaluation.tables import markdown_table
+from seqfer.evaluation.stills import ALL, UNLIKE, figures_of, parts_of
+from seqfer.evaluation.tables import markdown_table, with_interval
 from seqfer.files import write_whole
 from seqfer.labels import FER7
 from seqfer.machine import usable_cores
@@ -238,7 +238,7 @@ def print_tables(runs: list[Run]) -> None:
     for name, row in rows:
         for part, counts in row.matrices.items():
             figures = figures_of(np.array(counts))
-            texts = (shown(figures, key) for key in ("accuracy", "uar", "macro_f1"))
+            texts = (with_interval(figures, key) for key in ("accuracy", "uar", "macro_f1"))
             table.add_row(name if part == ALL else "", part, str(figures["n"]), *texts)
         table.add_section()
     CONSOLE.print(table)
@@ -256,8 +256,8 @@ def markdown_of(runs: list[Run]) -> list[str]:
     lines = []
     for name, row in named_rows(runs):
         figures = {part: figures_of(np.array(counts)) for part, counts in row.matrices.items()}
-        texts = [shown(figures[ALL], key) for key in ("accuracy", "uar", "macro_f1")]
-        unlike = [shown(figures[UNLIKE], key) if UNLIKE in figures else "–" for key in ("accuracy", "uar")]
+        texts = [with_interval(figures[ALL], key) for key in ("accuracy", "uar", "macro_f1")]
+        unlike = [with_interval(figures[UNLIKE], key) if UNLIKE in figures else "–" for key in ("accuracy", "uar")]
         lines.append([name, *texts, *unlike, *cost_of(row)])
     sums = {part: np.sum(counts) for _, row in named_rows(runs) for part, counts in row.matrices.items()}
     named = {ALL: "", UNLIKE: " unlike any of Training"}

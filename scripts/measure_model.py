@@ -27,7 +27,8 @@ from seqfer.errors import OptionError
 from seqfer.evaluation.calibration import BINS, reliability
 from seqfer.evaluation.figures import plot_confusion_matrix, plot_reliability
 from seqfer.evaluation.metrics import confusion_matrix, metrics
-from seqfer.evaluation.stills import ALL, figures_of, parts_of, shown, taken_whole
+from seqfer.evaluation.stills import ALL, figures_of, parts_of, taken_whole
+from seqfer.evaluation.tables import with_interval
 from seqfer.files import write_whole
 from seqfer.labels import FER7
 from seqfer.models.bundled import bundled_models, load_model, model_folder
@@ -106,7 +107,7 @@ def measure_stills(
         table.add_row(
             text,
             str(figures["n"]),
-            *(shown(figures, key) for key in ("accuracy", "uar", "macro_f1")),
+            *(with_interval(figures, key) for key in ("accuracy", "uar", "macro_f1")),
         )
         if text == ALL:
             calibration = reliability(probabilities.astype(np.float64), stills.labels)

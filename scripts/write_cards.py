@@ -15,7 +15,7 @@ import numpy as np
 from seqfer.cli.console import errors_on_one_line
 from seqfer.evaluation.metrics import metrics
 from seqfer.evaluation.stills import ALL
-from seqfer.evaluation.tables import bounds, markdown_table, percent
+from seqfer.evaluation.tables import markdown_table, percent, with_interval
 from seqfer.files import write_whole
 from seqfer.models.bundled import bundled_models, load_model
 
@@ -61,7 +61,7 @@ def splits(found: dict[str, Any]) -> list[str]:
         (
             f"{split} ({role})",
             str(found[split]["n"]),
-            *(shown(found[split], key) for key in ("accuracy", "uar", "macro_f1")),
+            *(with_interval(found[split], key) for key in ("accuracy", "uar", "macro_f1")),
             percent(found[split]["ece"]),
         )
         for split, role in ROLES.items()
@@ -72,7 +72,7 @@ def splits(found: dict[str, Any]) -> list[str]:
 def ways(figures: dict[str, Any]) -> list[str]:
     """All stills read in other ways, and parts of them."""
     rows = (
-        (text, str(part["n"]), shown(part, "accuracy"), shown(part, "uar"))
+        (text, str(part["n"]), with_interval(part, "accuracy"), with_interval(part, "uar"))
         for text, part in {ALL: figures, **figures}.items()
         if isinstance(part, dict) and "accuracy" in part
     )
@@ -107,11 +107,6 @@ def clips(figures: dict[str, Any]) -> list[str]:
     )
     columns = ("clip accuracy", "mean of frames", "frame accuracy", "alone", "label changes per second", "alone")
     return markdown_table(("clips", "n", *columns), rows)
-
-
-def shown(figures: dict[str, Any], key: str) -> str:
-    """A figure and its 95 % interval."""
-    return f"{percent(figures[key])} ({bounds(figures[f'{key}_interval'])})"
 
 
 if __name__ == "__main__":

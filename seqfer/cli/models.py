@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from seqfer.cli.console import out, plain_table
 
 
 def models() -> None:
     """List the bundled models with their figures; docs/models/ has their cards."""
+    from seqfer.evaluation.tables import with_interval
     from seqfer.models.bundled import bundled_models, load_model, model_folder
 
     table = plain_table("model", "parameters", "size", "labels", "FER-2013 PrivateTest accuracy", "UAR")
@@ -22,14 +21,6 @@ def models() -> None:
             f"{parameters / 1e6:.2f} M",
             f"{size:.1f} MB",
             ", ".join(checkpoint.model.architecture.labels),
-            _share(figures, "accuracy"),
-            _share(figures, "uar"),
+            *(with_interval(figures, key) if key in figures else "not measured" for key in ("accuracy", "uar")),
         )
     out.print(table)
-
-
-def _share(figures: dict[str, Any], key: str) -> str:
-    if key not in figures:
-        return "not measured"
-    low, high = figures[f"{key}_interval"]
-    return f"{100 * figures[key]:.1f} % ({100 * low:.1f}, {100 * high:.1f})"

@@ -57,9 +57,3 @@ def figures_of(matrix: NDArray[np.int64]) -> dict[str, Any]:
         "macro_f1": figures.macro_f1,
         "macro_f1_interval": bootstrap["macro_f1"],
     }
-
-
-def shown(figures: dict[str, Any], key: str) -> str:
-    """A figure of `figures_of` and its interval, in per cent."""
-    low, high = figures[f"{key}_interval"]
-    return f"{100 * figures[key]:.2f} % ({100 * low:.1f} to {100 * high:.1f})"

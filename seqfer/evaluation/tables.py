@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 
 def percent(share: float) -> str:
@@ -15,6 +16,11 @@ def percent(share: float) -> str:
 def bounds(interval: tuple[float, float]) -> str:
     """An interval of a share, in per cent."""
     return f"{100 * interval[0]:.1f} to {100 * interval[1]:.1f} %"
+
+
+def with_interval(figures: Mapping[str, Any], key: str) -> str:
+    """A figure that stands beside its interval, as `uar` beside `uar_interval`."""
+    return f"{percent(figures[key])} ({bounds(figures[f'{key}_interval'])})"
 
 
 def markdown_table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:

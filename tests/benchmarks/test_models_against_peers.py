@@ -130,7 +130,7 @@ class TestJoining:
 def test_the_readmes_table_has_a_line_for_each_model() -> None:
     head, _, line, empty, below = markdown_of([RUN])
     assert head.count("|") == line.count("|")
-    assert line.startswith("| one (1.2) | 100.00 % (")
+    assert line.startswith("| one (1.2) | 100.0 % (")
     assert line.endswith("| 2.63 M | 5.30 MB | 100 |")
     assert empty == ""
     assert below.startswith(

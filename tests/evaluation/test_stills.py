@@ -5,7 +5,8 @@ import pytest
 
 from seqfer.datasets.fer2013 import StillSet
 from seqfer.evaluation.metrics import metrics, uar_interval, wilson_interval
-from seqfer.evaluation.stills import ALL, NEW, UNLIKE, figures_of, parts_of, shown, taken_whole
+from seqfer.evaluation.stills import ALL, NEW, UNLIKE, figures_of, parts_of, taken_whole
+from seqfer.evaluation.tables import with_interval
 
 
 def random_stills(count: int, seed: int) -> StillSet:
@@ -44,7 +45,7 @@ def test_figures_come_from_the_counts_and_their_intervals_hold_them() -> None:
 
 def test_a_figure_is_shown_in_per_cent() -> None:
     figures = {"uar": 0.64834, "uar_interval": (0.626, 0.67149)}
-    assert shown(figures, "uar") == "64.83 % (62.6 to 67.1)"
+    assert with_interval(figures, "uar") == "64.8 % (62.6 to 67.1 %)"
 
 
 @pytest.mark.parametrize("size", [48, 64, 24])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,10 +14,10 @@ from seqfer.datasets.packed import PackedClips
 from seqfer.errors import ModelError, OptionError, OutputError
 from seqfer.evaluation.metrics import metrics
 from seqfer.evaluation.predictions import predict
-from seqfer.models.checkpoint import load_checkpoint
+from seqfer.models.checkpoint import Provenance, load_checkpoint, save_checkpoint
 from seqfer.models.inference import Predictor
 from seqfer.training import disturbing, loop
-from seqfer.training.config import TrainConfig
+from seqfer.training.config import TeacherConfig, TrainConfig
 from seqfer.training.loop import Trainer
 from seqfer.training.reports import EpochReport, StepReport
 from tests.training.striped_clips import files_of, small_config, split_of, striped_clips
@@ -76,6 +77,8 @@ def test_it_learns_and_keeps_the_best_and_the_last_epoch(tmp_path: Path) -> None
         {"start__stage_rates": [0, 0.5, 1], "data__speed": 1.3, "data__longest_s": 0.1},
         {"precision": "bfloat16"},
         {"window__side": 12, "window__share": 0.7},
+        {"teacher__share": 0.7, "loss__mixup": 0.4},
+        {"teacher__once": True, "loss__mixup": 0.4},
     ],
     ids=lambda changes: " ".join(changes),
 )
@@ -83,6 +86,10 @@ def test_stopped_anywhere_and_started_again_it_ends_bit_for_bit_the_same(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, changes: dict[str, object]
 ) -> None:
     config = small_config(epochs=3, **changes)
+    if config.teacher != TeacherConfig():
+        given = trainer(small_config(seed=7), tmp_path / "teacher").model
+        save_checkpoint(tmp_path / "given", given, Provenance())
+        config = replace(config, teacher=replace(config.teacher, model=str(tmp_path / "given")))
     list(trainer(config, tmp_path / "whole").run())
 
     monkeypatch.setattr(loop, "REPORT_EVERY_S", 0.0)
