@@ -100,7 +100,6 @@ def draw(strength: Strength, uniform: Tensor) -> Disturbance:
     """
     signed = uniform.T * 2 - 1  # (20, N) in [-1, 1]
     share = uniform.T
-    zeros = torch.zeros_like(share[0])
     covered = (share[13] < strength.occlusion).float()
     # Half of all images keep their sharpness, the others lose some of it.
     blurred = (share[8] * 2 - 1).clamp_min(0)
@@ -122,7 +121,7 @@ def draw(strength: Strength, uniform: Tensor) -> Disturbance:
         occluder_width=covered * (0.15 + 0.35 * share[12]),
         occluder_height=covered * (0.15 + 0.35 * share[14]),
         occluder_grey=share[15],
-        flip=(share[16] < strength.flip).float() if strength.flip > 0 else zeros,
+        flip=(share[16] < strength.flip).float(),
         yaw=signed[17] * strength.turn_deg * torch.pi / 180,
         pitch=signed[18] * strength.turn_deg * torch.pi / 180,
         compression=compressed * strength.compression,

@@ -33,9 +33,9 @@ def network(
     labels: tuple[str, ...] = LABELS, size: int = SIZE, seed: int = 0, **others: Any
 ) -> SequenceClassifier:
     torch.manual_seed(seed)
-    settings: dict[str, Any] = {"head": "mean", **others}
+    settings: dict[str, Any] = {"head": "mean", "encoder_settings": SMALL, **others}
     return SequenceClassifier(
-        Architecture(encoder_settings=SMALL, labels=LabelSet(labels), preprocess=Preprocess(size, 1), **settings)
+        Architecture(labels=LabelSet(labels), preprocess=Preprocess(size, 1), **settings)
     ).eval()
 
 
@@ -69,6 +69,16 @@ def test_who_reads_something_else_cannot_teach(teacher: SequenceClassifier, prob
     with pytest.raises(ModelError) as error:
         find_teacher(TeacherConfig(name), network().architecture)
     assert str(error.value).startswith(f"teacher.model: {name!r} {problem}")
+
+
+def test_a_teacher_must_read_the_middle_that_it_is_shown(tmp_path: Path) -> None:
+    settings = {"widths": [8], "convolutions": [1], "flattened": SIZE // 2}
+    tied = network(encoder="vgg", encoder_settings=settings)
+    name = saved(tied, tmp_path / "teacher")
+    with pytest.raises(ModelError, match=r"cannot read 12 pixels; let window\.side be 0, or ask it once"):
+        find_teacher(TeacherConfig(name), tied.architecture, 12)
+    for config, side in ((TeacherConfig(name), 0), (TeacherConfig(name, once=True), 12)):
+        assert find_teacher(config, tied.architecture, side) is not None
 
 
 def test_a_teacher_reads_as_it_does_alone_and_does_not_learn(tmp_path: Path) -> None:
