@@ -46,15 +46,15 @@ def evaluate(
     from seqfer.evaluation.report import OWN_FILES, write_evaluation
     from seqfer.evaluation.report import evaluate as derive
     from seqfer.files import check_output, output_folder, sha256_of
-    from seqfer.models.bundled import load_model
+    from seqfer.models.bundled import bundled_models, load_model
     from seqfer.models.inference import Predictor, choose_device
 
     check_output(output, overwrite)
     checkpoint = load_model(model)
     predictor = Predictor(checkpoint.model, choose_device(device))
-    predictions, packed, manifest = read_split(
-        predictor, checkpoint.provenance.training, data, split, faces, cache, picture_rate
-    )
+    # Bundled models have learnt from faces taken whole, but are there for videos and photographs.
+    training = {} if model in bundled_models() else checkpoint.provenance.training
+    predictions, packed, manifest = read_split(predictor, training, data, split, faces, cache, picture_rate)
     origin = {
         "model": {"name": checkpoint.name, "sha256": checkpoint.sha256},
         "data": data.name,

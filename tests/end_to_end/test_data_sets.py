@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 
@@ -188,6 +189,13 @@ def test_an_evaluation_from_a_folder_to_a_report(tmp_path: Path, run_here: Run) 
         "mistakes.png",
         "frame_predictions.csv",
     }
+    # What the bundled model has learnt from were faces alone; what it is asked about may be anything.
+    found = []
+    for options in ([], ["--faces", "none"]):
+        done = run_here(*command[:-2], *options, "--split", "all", "--overwrite", cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
+        found.append(json.loads((tmp_path / "eval" / "metrics.json").read_text())["faces"])
+    assert found == ["mediapipe", "none"]
 
 
 def test_a_model_is_calibrated_on_its_validation_split(tmp_path: Path, run_here: Run) -> None:
