@@ -90,7 +90,7 @@ class ClipFigures:
 
 
 @dataclass(frozen=True)
-class StepReport:
+class HeadReport:
     """What the steps since the last report brought."""
 
     step: int
@@ -146,7 +146,7 @@ def train_head(
     run: Path,
     device: torch.device,
     provenance: dict[str, Any],
-) -> Iterator[StepReport]:
+) -> Iterator[HeadReport]:
     """Train a BiLSTM head until the recipe's last step, from wherever `run` stands; `run/best` is chosen.
 
     The encoder and the head's reading of single frames stay as they are.
@@ -226,7 +226,7 @@ def train_head(
             with on_disk(run):
                 state.save(step + 1, best)
             steps = (step % recipe.report_every) + 1
-            yield StepReport(step + 1, loss_sum / steps, figures, is_best, perf_counter() - start)
+            yield HeadReport(step + 1, loss_sum / steps, figures, is_best, perf_counter() - start)
             loss_sum, start = 0.0, perf_counter()
 
 

@@ -18,7 +18,7 @@ from seqfer.models.heads import BiLSTMHead
 from seqfer.training.augmentation import Strength, draw, still_noise
 from seqfer.training.clips import ClipStyle
 from seqfer.training.disturbing import disturb
-from seqfer.training.head import HeadRecipe, StepReport, frames_alone, train_head, with_head
+from seqfer.training.head import HeadRecipe, HeadReport, frames_alone, train_head, with_head
 from seqfer.training.state import RunState
 
 CPU = torch.device("cpu")
@@ -71,7 +71,7 @@ RECIPE = HeadRecipe(
 )
 
 
-def run(encoder: SequenceClassifier, folder: Path, stop_after: int = 99, width: int = 16) -> list[StepReport]:
+def run(encoder: SequenceClassifier, folder: Path, stop_after: int = 99, width: int = 16) -> list[HeadReport]:
     torch.manual_seed(0)
     model = with_head(encoder, "bilstm", width=width)
     reports = []
@@ -83,7 +83,7 @@ def run(encoder: SequenceClassifier, folder: Path, stop_after: int = 99, width: 
 
 
 @pytest.fixture(scope="module")
-def whole(encoder: SequenceClassifier, tmp_path_factory: pytest.TempPathFactory) -> tuple[list[StepReport], Path]:
+def whole(encoder: SequenceClassifier, tmp_path_factory: pytest.TempPathFactory) -> tuple[list[HeadReport], Path]:
     """A run that nothing stopped: its reports and its folder."""
     folder = tmp_path_factory.mktemp("whole")
     return run(encoder, folder), folder
@@ -117,7 +117,7 @@ def test_a_new_head_reads_as_the_old_one(encoder: SequenceClassifier) -> None:
 
 
 def test_it_gains_over_frames_read_alone(
-    encoder: SequenceClassifier, whole: tuple[list[StepReport], Path]
+    encoder: SequenceClassifier, whole: tuple[list[HeadReport], Path]
 ) -> None:
     reports, folder = whole
     assert [report.step for report in reports] == [40, 80]
@@ -164,7 +164,7 @@ def test_a_loss_that_is_no_number_ends_the_run(encoder: SequenceClassifier, tmp_
 
 
 def test_stopped_and_started_again_it_ends_the_same(
-    encoder: SequenceClassifier, whole: tuple[list[StepReport], Path], tmp_path: Path
+    encoder: SequenceClassifier, whole: tuple[list[HeadReport], Path], tmp_path: Path
 ) -> None:
     reports, folder = whole
     parts = run(encoder, tmp_path, stop_after=1) + run(encoder, tmp_path)
