@@ -79,12 +79,11 @@ def main() -> None:
             both = (f"start.weights={networks[k]}", f"teacher.model={teacher}")
             networks[k] = trained("accurate", f"further/{k}", *own, *both, *FURTHER)
         encoder = ensemble([*networks, encoder], run / "ensemble")
-    head = run / f"{options.model}-head"
-    train_clips(encoder, clean, HeadRecipe(steps=options.steps), head, choose_device(options.device))
-    done = run / options.model
-    seqfer("calibrate", head / "best", "--data", clean, "-o", done, *device)
-    model = load_checkpoint(done)
-    save_checkpoint(done, model.model, model.provenance, torch.float16)
+    calibrated, head = run / f"{options.model}-encoder", run / f"{options.model}-head"
+    seqfer("calibrate", encoder, "--data", clean, "-o", calibrated, *device)
+    train_clips(calibrated, clean, HeadRecipe(steps=options.steps), head, choose_device(options.device))
+    model = load_checkpoint(head / "best")
+    save_checkpoint(run / options.model, model.model, model.provenance, torch.float16)
 
 
 def clean_list(fer2013: Path, run: Path) -> Path:

@@ -108,7 +108,7 @@ class BiLSTMHead(nn.Module):
     Frame logits are the sum of two readings: a linear one of the frame's own embedding, which may be averaged over
     neighbours (`NearMean`), and a linear one of the LSTM's context. Clip logits are the same sum over
     attention-pooled embeddings and contexts. The context's part starts at zero, so that an untrained head without
-    reach reads like `MeanHead`, and a clip of one frame stays close to what the frame alone says.
+    reach reads like `MeanHead`. A clip of one frame has no context, and is read as the frame alone.
 
     Sources: Graves & Schmidhuber, Neural Networks 18, 2005 (BiLSTM); Yang et al., NAACL 2016 (attention).
     """
@@ -151,7 +151,8 @@ class BiLSTMHead(nn.Module):
         mask = frame_mask(lengths.to(embeddings.device), frames)  # (B, T)
         packed = pack_padded_sequence(self.norm(embeddings), lengths.cpu(), batch_first=True, enforce_sorted=False)
         context, _ = pad_packed_sequence(self.lstm(packed)[0], batch_first=True, total_length=frames)
-        context = self.dropout(context)  # (B, T, 2 * width)
+        neighboured = (lengths > 1).to(context)[:, None, None]
+        context = self.dropout(context) * neighboured  # (B, T, 2 * width)
         embeddings = self.dropout(embeddings) * mask[:, :, None]
         scores = self.score(context).squeeze(2).masked_fill(~mask, float("-inf"))
         attention = torch.softmax(scores, dim=1)

@@ -162,7 +162,9 @@ def _read_unpacked(head: BiLSTMHead, embeddings: Tensor) -> SequenceOutput:
     lstm = head.lstm
     # Spelt out, because the exporter would take the number of clips in an LSTM's own first state for a constant.
     start = embeddings.new_zeros(2 * lstm.num_layers, embeddings.shape[0], lstm.hidden_size)
-    context = lstm(head.norm(embeddings), (start, start))[0]
+    # Summed, because the exporter would take the number of frames, too, for a constant.
+    frames = torch.ones_like(embeddings[:, :, :1]).sum(1, keepdim=True)
+    context = lstm(head.norm(embeddings), (start, start))[0] * (frames > 1)
     attention = head.score(context).softmax(1)  # (B, T, 1)
     own = head.frame(embeddings)
     if head.near is not None:

@@ -49,7 +49,7 @@ class HeadRecipe:
         style: what the clips are made like.
     """
 
-    steps: int = 800
+    steps: int = 600
     frames_per_step: int = 2048
     longest: int = 100
     peak_rate: float = 2e-3

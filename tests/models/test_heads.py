@@ -59,6 +59,16 @@ def test_a_clip_of_one_frame_is_read_like_its_frame(head: torch.nn.Module) -> No
     assert torch.allclose(output.frame_logits[:, 0], output.clip_logits, atol=1e-5)
 
 
+def test_a_clip_of_one_frame_has_no_context() -> None:
+    torch.manual_seed(0)
+    head = BiLSTMHead(DIM, LABELS, reach=3).eval()
+    torch.nn.init.normal_(head.context.weight)
+    output: SequenceOutput = head(batch(), LENGTHS)
+    own = head.frame(batch())
+    assert torch.allclose(output.frame_logits[1, 0], own[1, 0], atol=1e-5)
+    assert not torch.allclose(output.frame_logits[0, 0], own[0, 0], atol=1e-2)
+
+
 def test_an_untrained_bilstm_reads_as_the_mean_does() -> None:
     torch.manual_seed(0)
     bilstm, mean = BiLSTMHead(DIM, LABELS).eval(), MeanHead(DIM, LABELS).eval()
