@@ -163,6 +163,7 @@ def measure_clips(checkpoint: Checkpoint, stills: StillSet, count: int) -> dict[
         "mean of frames",
         "frame accuracy",
         "frames alone",
+        "ECE of frames",
         "label changes/s",
         "alone",
     )
@@ -182,6 +183,7 @@ def measure_clips(checkpoint: Checkpoint, stills: StillSet, count: int) -> dict[
             f"{100 * figures.clip_accuracy_of_means:.2f} %",
             f"{100 * figures.frame_accuracy:.2f} %",
             f"{100 * figures.frame_accuracy_alone:.2f} %",
+            f"{100 * figures.frame_ece:.1f} %",
             f"{figures.changes_per_s:.2f}",
             f"{figures.changes_per_s_alone:.2f}",
         )

@@ -22,7 +22,7 @@ from seqfer.models.bundled import bundled_models, load_model
 CARDS = Path(__file__).parents[1] / "docs" / "models"
 BEGIN, END = "<!-- figures, written by scripts/write_cards.py -->", "<!-- end of figures -->"
 ROLES = {"PublicTest": "chose the model", "PrivateTest": "measured"}
-CLIPS = ("clip_accuracy", "clip_accuracy_of_means", "frame_accuracy", "frame_accuracy_alone")
+CLIPS = ("clip_accuracy", "clip_accuracy_of_means", "frame_accuracy", "frame_accuracy_alone", "frame_ece")
 
 
 def main() -> None:
@@ -105,8 +105,8 @@ def clips(figures: dict[str, Any]) -> list[str]:
         )
         for text, part in figures["clips"].items()
     )
-    columns = ("clip accuracy", "mean of frames", "frame accuracy", "alone", "label changes per second", "alone")
-    return markdown_table(("clips", "n", *columns), rows)
+    accuracies = ("clip accuracy", "mean of frames", "frame accuracy", "alone", "ECE of frames")
+    return markdown_table(("clips", "n", *accuracies, "label changes per second", "alone"), rows)
 
 
 if __name__ == "__main__":

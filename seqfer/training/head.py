@@ -19,6 +19,7 @@ from torch import Tensor, nn
 
 from seqfer.datasets.fer2013 import StillSet
 from seqfer.errors import ModelError, OptionError
+from seqfer.evaluation.calibration import reliability
 from seqfer.models.checkpoint import Provenance, save_checkpoint
 from seqfer.models.classifier import SequenceClassifier
 from seqfer.models.ensemble import AverageHead
@@ -73,6 +74,7 @@ class ClipFigures:
         clip_accuracy_of_means: of the same clips, by the mean of the frame probabilities.
         frame_accuracy: of frames that show one still alone, in all clips, by the head's frame logits.
         frame_accuracy_alone: of the same frames, each read alone.
+        frame_ece: expected calibration error of the same frames, by the head.
         changes_per_s: changes of the leading label per second, by the head.
         changes_per_s_alone: the same, each frame read alone.
         clips: steady clips counted.
@@ -83,6 +85,7 @@ class ClipFigures:
     clip_accuracy_of_means: float
     frame_accuracy: float
     frame_accuracy_alone: float
+    frame_ece: float
     changes_per_s: float
     changes_per_s_alone: float
     clips: int
@@ -271,16 +274,18 @@ def measure_head(head: BiLSTMHead, clips: EncodedClips, frame_rate: float) -> Cl
     """A head's figures on clips, beside those of its own frame-wise reading."""
     device = head.frame.weight.device
     truth = clips.targets.argmax(2)
-    alone_parts, clip_parts, frame_parts = [], [], []
+    alone_parts, clip_parts, frame_parts, probabilities = [], [], [], []
     for embeddings in torch.split(clips.embeddings, 64):
         lengths = torch.full((len(embeddings),), embeddings.shape[1])
         output: SequenceOutput = head(embeddings.to(device), lengths)
         alone_parts.append(head.frame(embeddings.to(device)).softmax(2).cpu())
         clip_parts.append(output.clip_logits.argmax(1).cpu())
         frame_parts.append(output.frame_logits.argmax(2).cpu())
+        probabilities.append(output.frame_logits.softmax(2).cpu())
     alone, clip, frame = torch.cat(alone_parts), torch.cat(clip_parts), torch.cat(frame_parts)
     steady, pure = clips.steady, clips.pure
     seconds = truth.numel() / frame_rate
+    said = torch.cat(probabilities)[pure].double().numpy()
 
     def share(hits: Tensor) -> float:
         return float(hits.float().mean())
@@ -293,6 +298,7 @@ def measure_head(head: BiLSTMHead, clips: EncodedClips, frame_rate: float) -> Cl
         clip_accuracy_of_means=share(alone[steady].mean(1).argmax(1) == truth[steady, 0]),
         frame_accuracy=share(frame[pure] == truth[pure]),
         frame_accuracy_alone=share(alone.argmax(2)[pure] == truth[pure]),
+        frame_ece=reliability(said, truth[pure].numpy()).ece,
         changes_per_s=changes(frame),
         changes_per_s_alone=changes(alone.argmax(2)),
         clips=int(steady.sum()),

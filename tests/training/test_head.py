@@ -124,6 +124,7 @@ def test_it_gains_over_frames_read_alone(
     figures = reports[-1].validation
     assert figures.clips > 10
     assert figures.frame_accuracy > figures.frame_accuracy_alone
+    assert 0 < figures.frame_ece < 0.5
     assert figures.changes_per_s < 0.6 * figures.changes_per_s_alone
     chosen = load_checkpoint(folder / "best")
     assert chosen.model.architecture.head == "bilstm"
