@@ -43,16 +43,21 @@ class ClipStyle:
         changes: chance that a clip passes from its still to a second one; half of those go on to a third.
         fade_s: shortest and longest passage from one still to the next.
         strength: of the disturbances.
+        calmest: the least share of them that a clip may have: each has its own, drawn evenly from there to 1. Who
+            has seen only troubled clips takes frames that agree for more evidence than they are.
     """
 
     frame_rate: float = 25.0
     changes: float = 0.5
     fade_s: tuple[float, float] = (0.1, 0.5)
     strength: Strength = CLIP_STRENGTH
+    calmest: float = 1.0
 
     def __post_init__(self) -> None:
         if not 0 <= self.changes <= 1 or not 0 < self.fade_s[0] <= self.fade_s[1]:
             raise OptionError("changes must lie in [0, 1], fade_s must be two increasing durations")
+        if not 0 <= self.calmest <= 1:
+            raise OptionError(f"calmest must lie in [0, 1], not {self.calmest}")
 
 
 @dataclass(frozen=True)
@@ -97,8 +102,11 @@ def make_clips(
     images = torch.from_numpy(stills.images)[sources].float() / 255  # (B, 3, H, W)
     one_hot = torch.nn.functional.one_hot(shown[sources], labels).float()
     mixed = torch.einsum("bts,bshw->bthw", weights, images).flatten(0, 1)[:, None]  # (B * T, 1, H, W)
-    noise = wander(frames, style.frame_rate, generator, count).flatten(0, 1)
-    disturbed = disturb(mixed, draw(style.strength, noise), generator)
+    noise = wander(frames, style.frame_rate, generator, count)
+    if style.calmest < 1:
+        shares = style.calmest + (1 - style.calmest) * torch.rand(count, 1, 1, generator=generator)
+        noise = 0.5 + shares * (noise - 0.5)  # numbers around one half disturb nothing
+    disturbed = disturb(mixed, draw(style.strength, noise.flatten(0, 1)), generator)
     pixels = (disturbed * 255).round().to(torch.uint8).reshape(count, frames, *images.shape[2:])
     targets = torch.einsum("bts,bsk->btk", weights, one_hot)
     return Clips(pixels.numpy(), targets, weights.amax(2) == 1, weights[:, :, 0].amin(1) == 1)

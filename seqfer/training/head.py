@@ -58,7 +58,7 @@ class HeadRecipe:
     report_every: int = 50
     validation_clips: int = 800
     seed: int = 0
-    style: ClipStyle = field(default_factory=ClipStyle)
+    style: ClipStyle = field(default_factory=lambda: ClipStyle(calmest=0.0))
 
     def __post_init__(self) -> None:
         if self.steps < 1 or self.report_every < 1 or self.longest < 2:

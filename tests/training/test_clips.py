@@ -59,6 +59,20 @@ def test_disturbance_hangs_together_over_time() -> None:
     assert np.abs(frames[:, 1:] - frames[:, :-1]).mean() < 0.5 * np.abs(frames[:, 25:] - frames[:, :25]).mean()
 
 
+def test_every_clip_has_its_own_share_of_the_disturbances() -> None:
+    def moved(calmest: float) -> np.ndarray:
+        style = ClipStyle(changes=0.0, strength=Strength(gamma=0.8, noise=0, occlusion=0), calmest=calmest)
+        made = make_clips(
+            STILLS, torch.arange(7).repeat(20), 20, 7, style, torch.Generator().manual_seed(0)
+        ).frames.astype(float)
+        return np.abs(made - made[:, :1]).mean((1, 2, 3))
+
+    troubled, mixed = moved(1.0), moved(0.0)
+    assert np.median(mixed) < 0.7 * np.median(troubled)
+    assert mixed.max() > 0.5 * troubled.max()
+    assert mixed.min() < 0.3 * troubled.min()
+
+
 def test_the_same_seed_gives_the_same_clips() -> None:
     assert (clips(20, 0.5, Strength(), 3).frames == clips(20, 0.5, Strength(), 3).frames).all()
 
@@ -68,3 +82,5 @@ def test_impossible_styles_are_refused() -> None:
         ClipStyle(changes=1.5)
     with pytest.raises(OptionError):
         ClipStyle(fade_s=(0.5, 0.1))
+    with pytest.raises(OptionError, match="calmest must lie in"):
+        ClipStyle(calmest=-0.1)
