@@ -18,7 +18,7 @@ from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 from seqfer.errors import ModelError
 from seqfer.models.encoders import check_names
 
-OWN_SCORE = 3.0  # of a frame itself at first: as much as its twenty nearest neighbours together
+FALL = 3.0  # of the scores at first, from a frame itself to its farthest neighbour: that counts a twentieth
 
 
 @dataclass(frozen=True)
@@ -89,8 +89,8 @@ class NearMean(nn.Module):
         super().__init__()
         if reach < 1:
             raise ModelError(f"reach must be at least 1: {reach}")
-        self.scores = nn.Parameter(torch.zeros(reach + 1))  # of the frame itself, then of ever farther ones
-        nn.init.constant_(self.scores[:1], OWN_SCORE)
+        # Of the frame itself, then of ever farther ones.
+        self.scores = nn.Parameter(-FALL / reach * torch.arange(reach + 1.0))
 
     def forward(self, frames: Tensor, mask: Tensor) -> Tensor:  # (B, T, K), (B, T) -> (B, T, K)
         weights = torch.cat([self.scores[1:].flip(0), self.scores]).softmax(0)[None, None]
@@ -105,10 +105,10 @@ class NearMean(nn.Module):
 class BiLSTMHead(nn.Module):
     """A bidirectional LSTM that corrects the frame-wise reading by what came before and after.
 
-    Frame logits are the sum of two readings: a linear one of the frame's own embedding, which may be averaged over
-    neighbours (`NearMean`), and a linear one of the LSTM's context. Clip logits are the same sum over
-    attention-pooled embeddings and contexts. The context's part starts at zero, so that an untrained head without
-    reach reads like `MeanHead`. A clip of one frame has no context, and is read as the frame alone.
+    Frame logits are the sum of two readings, a linear one of the frame's own embedding and one of the LSTM's
+    context, and may be averaged over neighbours (`NearMean`). Clip logits are the same sum over attention-pooled
+    embeddings and contexts. The context's part starts at zero, so that an untrained head without reach reads like
+    `MeanHead`. A clip of one frame has no context, and is read as the frame alone.
 
     Sources: Graves & Schmidhuber, Neural Networks 18, 2005 (BiLSTM); Yang et al., NAACL 2016 (attention).
     """
@@ -129,7 +129,7 @@ class BiLSTMHead(nn.Module):
             width: LSTM units in each direction.
             layers: LSTM layers.
             dropout: share of embedding and context entries dropped in training.
-            reach: neighbours on either side over which a frame's own reading is averaged; 0 leaves it alone.
+            reach: neighbours on either side over which a frame's reading is averaged; 0 leaves it alone.
         """
         super().__init__()
         self.dropout = nn.Dropout(dropout)
@@ -158,11 +158,11 @@ class BiLSTMHead(nn.Module):
         attention = torch.softmax(scores, dim=1)
         pooled_embedding = (attention[:, None] @ embeddings).squeeze(1)
         pooled_context = (attention[:, None] @ context).squeeze(1)
-        own = self.frame(embeddings)
+        read = self.frame(embeddings) + self.context(context)
         if self.near is not None:
-            own = self.near(own, mask)
+            read = self.near(read, mask)
         return SequenceOutput(
-            (own + self.context(context)) * mask[:, :, None],
+            read * mask[:, :, None],
             self.frame(pooled_embedding) + self.context(pooled_context),
             attention,
         )

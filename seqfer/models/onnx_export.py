@@ -166,11 +166,11 @@ def _read_unpacked(head: BiLSTMHead, embeddings: Tensor) -> SequenceOutput:
     frames = torch.ones_like(embeddings[:, :, :1]).sum(1, keepdim=True)
     context = lstm(head.norm(embeddings), (start, start))[0] * (frames > 1)
     attention = head.score(context).softmax(1)  # (B, T, 1)
-    own = head.frame(embeddings)
+    read = head.frame(embeddings) + head.context(context)
     if head.near is not None:
-        own = head.near(own, torch.ones_like(own[:, :, 0]))
+        read = head.near(read, torch.ones_like(read[:, :, 0]))
     return SequenceOutput(
-        own + head.context(context),
+        read,
         head.frame((attention * embeddings).sum(1)) + head.context((attention * context).sum(1)),
         attention.squeeze(2),
     )

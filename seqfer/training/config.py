@@ -26,7 +26,7 @@ class ModelConfig:
         encoder_settings: arguments of the encoder beyond its channels, as `widths` of compact and vgg.
         head: bilstm, or mean, which reads each frame alone and a clip as the mean of its frames.
         head_settings: width, layers and dropout of bilstm, and reach: neighbours on either side over which a
-            frame's own reading is averaged; dropout of mean.
+            frame's reading is averaged; dropout of mean.
         size: side of the square face crops, in pixels.
         channels: 1 for grey, 3 for colour.
         geometry: the part of the frame around a detected face that a crop shows.

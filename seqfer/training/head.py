@@ -50,7 +50,7 @@ class HeadRecipe:
         style: what the clips are made like.
     """
 
-    steps: int = 600
+    steps: int = 400
     frames_per_step: int = 2048
     longest: int = 100
     peak_rate: float = 2e-3
