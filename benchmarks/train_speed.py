@@ -41,7 +41,8 @@ def main() -> None:
     parser.add_argument("--turns", type=int, default=7)
     parser.add_argument("--seconds", type=float, default=6.0, help="of each turn")
     options = parser.parse_args()
-    config, device = read_config(options.config), choose_device(options.device)
+    whole = ("window.side=0", "window.share=0")  # crops as they are, in both
+    config, device = read_config(options.config, whole), choose_device(options.device)
     loop.REPORT_EVERY_S = options.seconds
     with tempfile.TemporaryDirectory() as folder:
         trainer = open_run(config, options.data, folder, device=device)

@@ -47,6 +47,13 @@ def test_the_table_of_settings_is_that_of_the_code() -> None:
     assert (ROOT / "docs" / "settings.md").read_text(encoding="utf-8") == page, "run scripts/write_settings.py"
 
 
+@pytest.mark.parametrize("card", CARDS)
+def test_a_card_shows_the_figures_that_lie_with_its_model(card: str) -> None:
+    text = (ROOT / card).read_text(encoding="utf-8")
+    page = runpy.run_path(str(ROOT / "scripts" / "write_cards.py"))["page"]
+    assert page(Path(card).stem, text) == text, "run scripts/write_cards.py"
+
+
 @pytest.mark.parametrize("page", [*PAGES, "docs/settings.md", *CARDS])
 def test_links_within_the_project_lead_somewhere(page: str) -> None:
     text = (ROOT / page).read_text()

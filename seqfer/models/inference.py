@@ -23,6 +23,7 @@ from seqfer.models.heads import SequenceOutput
 DEVICES = ("auto", "cpu", "cuda", "mps")
 PRECISIONS = ("auto", "float32", "bfloat16")
 WINDOWS_AT_ONCE = 32
+FACES_AT_ONCE = 32  # on CPUs, whose caches more of them overflow (benchmarks/encoder_speed.py)
 LONGEST_GAP_S = 0.5  # a face unseen for longer starts a new sequence for the head
 
 
@@ -114,7 +115,8 @@ class Predictor:
         """
         images = self.architecture.preprocess(torch.from_numpy(crops).to(self.device))
         images = images.to(self.dtype, memory_format=torch.channels_last)
-        embeddings: torch.Tensor = self._encoder(images)
+        at_once = FACES_AT_ONCE if self.device.type == "cpu" else max(1, len(images))
+        embeddings = torch.cat([self._encoder(some) for some in torch.split(images, at_once)])
         return _array(embeddings.half())
 
     @torch.inference_mode()

@@ -17,7 +17,7 @@ pytest.importorskip("onnx", reason="the extra export is not installed")
 def test_a_bundled_model_becomes_a_file_that_reads_faces(tmp_path: Path, run_here: Run) -> None:
     done = seqfer("export", "compact", "-o", "new/compact.onnx", cwd=tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
-    assert "compact -> new/compact.onnx (10.5 MB)" in done.stdout
+    assert "compact -> new/compact.onnx (6.8 MB)" in done.stdout
     assert "frames (B, T, 1, 48, 48) -> frame_probabilities (B, T, 7), clip_probabilities (B, 7)" in done.stdout
     assert [path.name for path in (tmp_path / "new").iterdir()] == ["compact.onnx"]
     session = runtime.InferenceSession(tmp_path / "new" / "compact.onnx", providers=["CPUExecutionProvider"])
