@@ -151,8 +151,12 @@ class BiLSTMHead(nn.Module):
         mask = frame_mask(lengths.to(embeddings.device), frames)  # (B, T)
         packed = pack_padded_sequence(self.norm(embeddings), lengths.cpu(), batch_first=True, enforce_sorted=False)
         context, _ = pad_packed_sequence(self.lstm(packed)[0], batch_first=True, total_length=frames)
-        neighboured = (lengths > 1).to(context)[:, None, None]
-        context = self.dropout(context) * neighboured  # (B, T, 2 * width)
+        return self.read(embeddings, context, mask)
+
+    def read(self, embeddings: Tensor, context: Tensor, mask: Tensor) -> SequenceOutput:
+        """What embeddings (B, T, D) and the LSTM's context (B, T, 2 * width) say, where `mask` (B, T) is true."""
+        neighboured = (mask.sum(1) > 1)[:, None, None]
+        context = self.dropout(context) * neighboured
         embeddings = self.dropout(embeddings) * mask[:, :, None]
         scores = self.score(context).squeeze(2).masked_fill(~mask, float("-inf"))
         attention = torch.softmax(scores, dim=1)

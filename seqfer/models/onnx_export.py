@@ -162,18 +162,8 @@ def _read_unpacked(head: BiLSTMHead, embeddings: Tensor) -> SequenceOutput:
     lstm = head.lstm
     # Spelt out, because the exporter would take the number of clips in an LSTM's own first state for a constant.
     start = embeddings.new_zeros(2 * lstm.num_layers, embeddings.shape[0], lstm.hidden_size)
-    # Summed, because the exporter would take the number of frames, too, for a constant.
-    frames = torch.ones_like(embeddings[:, :, :1]).sum(1, keepdim=True)
-    context = lstm(head.norm(embeddings), (start, start))[0] * (frames > 1)
-    attention = head.score(context).softmax(1)  # (B, T, 1)
-    read = head.frame(embeddings) + head.context(context)
-    if head.near is not None:
-        read = head.near(read, torch.ones_like(read[:, :, 0]))
-    return SequenceOutput(
-        read,
-        head.frame((attention * embeddings).sum(1)) + head.context((attention * context).sum(1)),
-        attention.squeeze(2),
-    )
+    context = lstm(head.norm(embeddings), (start, start))[0]
+    return head.read(embeddings, context, torch.ones_like(embeddings[:, :, 0], dtype=torch.bool))
 
 
 def _traced(model: SequenceClassifier) -> bytes:
