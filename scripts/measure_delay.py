@@ -27,8 +27,8 @@ from seqfer.datasets.fer2013 import load_fer2013
 from seqfer.models.bundled import load_model
 from seqfer.models.heads import BiLSTMHead, SequenceOutput
 from seqfer.models.inference import Predictor
+from seqfer.training.clip_figures import validation_clips
 from seqfer.training.clips import ClipStyle
-from seqfer.training.head import validation_clips
 
 CLIP_FRAMES = 100
 AHEAD_S = 0.5

@@ -13,24 +13,22 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
 from seqfer.datasets.fer2013 import StillSet
 from seqfer.errors import ModelError, OptionError
-from seqfer.evaluation.calibration import reliability
 from seqfer.models.checkpoint import Provenance, save_checkpoint
 from seqfer.models.classifier import SequenceClassifier
 from seqfer.models.ensemble import AverageHead
 from seqfer.models.heads import BiLSTMHead, MeanHead, SequenceOutput
 from seqfer.models.inference import Predictor
+from seqfer.training.clip_figures import ClipFigures, encode_clips, measure_head, validation_clips
 from seqfer.training.clips import Clips, ClipStyle, make_clips
 from seqfer.training.results import on_disk
 from seqfer.training.state import RunState, digest_of
 
 STATE = "state.pt"
-ENCODED_AT_ONCE = 256  # frames
 
 
 @dataclass(frozen=True)
@@ -63,33 +61,6 @@ class HeadRecipe:
     def __post_init__(self) -> None:
         if self.steps < 1 or self.report_every < 1 or self.longest < 2:
             raise OptionError("steps and report_every must be at least 1, longest at least 2")
-
-
-@dataclass(frozen=True)
-class ClipFigures:
-    """How a head reads clips, beside the mean of what the encoder reads in each frame alone.
-
-    Attributes:
-        clip_accuracy: of steady clips, by the head's clip logits.
-        clip_accuracy_of_means: of the same clips, by the mean of the frame probabilities.
-        frame_accuracy: of frames that show one still alone, in all clips, by the head's frame logits.
-        frame_accuracy_alone: of the same frames, each read alone.
-        frame_ece: expected calibration error of the same frames, by the head.
-        changes_per_s: changes of the leading label per second, by the head.
-        changes_per_s_alone: the same, each frame read alone.
-        clips: steady clips counted.
-        frames: frames counted.
-    """
-
-    clip_accuracy: float
-    clip_accuracy_of_means: float
-    frame_accuracy: float
-    frame_accuracy_alone: float
-    frame_ece: float
-    changes_per_s: float
-    changes_per_s_alone: float
-    clips: int
-    frames: int
 
 
 @dataclass(frozen=True)
@@ -222,88 +193,14 @@ def train_head(
             merit = figures.clip_accuracy + figures.frame_accuracy
             is_best = merit > best
             best = max(best, merit)
-            if is_best:
-                record = {**provenance, "head_recipe": asdict(recipe), "chosen_step": step + 1}
-                with on_disk(run):
-                    save_checkpoint(run / "best", model, Provenance(training=record), torch.float16)
+            record = {**provenance, "head_recipe": asdict(recipe), "chosen_step": step + 1}
             with on_disk(run):
+                if is_best:
+                    save_checkpoint(run / "best", model, Provenance(training=record), torch.float16)
                 state.save(step + 1, best)
             steps = (step % recipe.report_every) + 1
             yield HeadReport(step + 1, loss_sum / steps, figures, is_best, perf_counter() - start)
             loss_sum, start = 0.0, perf_counter()
-
-
-@dataclass(frozen=True)
-class EncodedClips:
-    """Clips as an encoder sees them, with what they show."""
-
-    embeddings: Tensor  # (B, T, D)
-    targets: Tensor  # (B, T, K)
-    pure: Tensor  # (B, T)
-    steady: Tensor  # (B,)
-
-
-def validation_clips(
-    predictor: Predictor, stills: StillSet, count: int, frames: int, style: ClipStyle, seed: int = 12345
-) -> EncodedClips:
-    """Clips of held-out stills, the same ones whenever they are made; at most one begins with each still."""
-    generator = torch.Generator().manual_seed(seed)
-    order = torch.randperm(len(stills), generator=generator)[:count]
-    labels = len(predictor.architecture.labels)
-    parts = []
-    for chosen in torch.split(order, 32):
-        clips = make_clips(stills, chosen, frames, labels, style, generator)
-        parts.append(EncodedClips(encode_clips(predictor, clips), clips.targets, clips.pure, clips.steady))
-    columns = ("embeddings", "targets", "pure", "steady")
-    return EncodedClips(*(torch.cat([getattr(part, column) for part in parts]) for column in columns))
-
-
-def encode_clips(predictor: Predictor, clips: Clips) -> Tensor:
-    """Embeddings (B, T, D) float32 of clips."""
-    count, length = clips.frames.shape[:2]
-    frames = clips.frames.reshape(count * length, *clips.frames.shape[2:], 1)
-    encoded = [
-        predictor.encode(frames[first : first + ENCODED_AT_ONCE])
-        for first in range(0, len(frames), ENCODED_AT_ONCE)
-    ]
-    return torch.from_numpy(np.concatenate(encoded)).float().reshape(count, length, -1)
-
-
-@torch.inference_mode()
-def measure_head(head: BiLSTMHead, clips: EncodedClips, frame_rate: float) -> ClipFigures:
-    """A head's figures on clips, beside those of its own frame-wise reading."""
-    device = head.frame.weight.device
-    truth = clips.targets.argmax(2)
-    alone_parts, clip_parts, frame_parts, probabilities = [], [], [], []
-    for embeddings in torch.split(clips.embeddings, 64):
-        lengths = torch.full((len(embeddings),), embeddings.shape[1])
-        output: SequenceOutput = head(embeddings.to(device), lengths)
-        alone_parts.append(head.frame(embeddings.to(device)).softmax(2).cpu())
-        clip_parts.append(output.clip_logits.argmax(1).cpu())
-        frame_parts.append(output.frame_logits.argmax(2).cpu())
-        probabilities.append(output.frame_logits.softmax(2).cpu())
-    alone, clip, frame = torch.cat(alone_parts), torch.cat(clip_parts), torch.cat(frame_parts)
-    steady, pure = clips.steady, clips.pure
-    seconds = truth.numel() / frame_rate
-    said = torch.cat(probabilities)[pure].double().numpy()
-
-    def share(hits: Tensor) -> float:
-        return float(hits.float().mean())
-
-    def changes(labels: Tensor) -> float:
-        return float((labels[:, 1:] != labels[:, :-1]).sum()) / seconds
-
-    return ClipFigures(
-        clip_accuracy=share(clip[steady] == truth[steady, 0]),
-        clip_accuracy_of_means=share(alone[steady].mean(1).argmax(1) == truth[steady, 0]),
-        frame_accuracy=share(frame[pure] == truth[pure]),
-        frame_accuracy_alone=share(alone.argmax(2)[pure] == truth[pure]),
-        frame_ece=reliability(said, truth[pure].numpy()).ece,
-        changes_per_s=changes(frame),
-        changes_per_s_alone=changes(alone.argmax(2)),
-        clips=int(steady.sum()),
-        frames=int(pure.sum()),
-    )
 
 
 def _loss(output: SequenceOutput, clips: Clips) -> Tensor:
