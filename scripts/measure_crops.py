@@ -43,7 +43,7 @@ from seqfer.evaluation.framing import (
     placement_of,
     spread_of,
 )
-from seqfer.evaluation.stills import taken_whole
+from seqfer.evaluation.stills import check_labels, taken_whole
 from seqfer.faces.alignment import align, square_of
 from seqfer.faces.geometry import cut_square
 from seqfer.faces.types import DETECTORS, Detection, Detector, create_detector
@@ -94,9 +94,8 @@ def main() -> None:
     parser.add_argument("--sheet", type=Path, metavar="FILE.png", help="draw some scenes and crops")
     options = parser.parse_args()
     model = load_model(options.model).model
-    preprocess, labels = model.architecture.preprocess, model.architecture.labels
-    if labels != FER7:
-        raise OptionError(f"the model must tell apart {', '.join(FER7)}, not {', '.join(labels)}")
+    preprocess = model.architecture.preprocess
+    check_labels(model.architecture.labels)
     sides = numbers_of(options.sides, int, "--sides")
     margins = [preprocess.geometry.margin]
     if options.margins:

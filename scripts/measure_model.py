@@ -23,22 +23,21 @@ from rich.table import Table
 
 from seqfer.cli.console import errors_on_one_line
 from seqfer.datasets.fer2013 import StillSet, load_fer2013
-from seqfer.errors import OptionError
 from seqfer.evaluation.calibration import BINS, reliability
 from seqfer.evaluation.figures import plot_confusion_matrix, plot_reliability
 from seqfer.evaluation.metrics import confusion_matrix, metrics
-from seqfer.evaluation.stills import ALL, figures_of, parts_of, taken_whole
+from seqfer.evaluation.stills import ALL, check_labels, figures_of, parts_of, taken_whole
 from seqfer.evaluation.tables import with_interval
 from seqfer.files import write_whole
-from seqfer.labels import FER7
 from seqfer.models.bundled import bundled_models, load_model, model_folder
 from seqfer.models.checkpoint import DESCRIPTION, Checkpoint, read_description
 from seqfer.models.classifier import SequenceClassifier
 from seqfer.models.heads import BiLSTMHead
 from seqfer.models.inference import Predictor, read_crops
 from seqfer.training.augmentation import NOTHING
+from seqfer.training.clip_figures import ClipFigures, measure_head, validation_clips
 from seqfer.training.clips import ClipStyle
-from seqfer.training.head import ClipFigures, frames_alone, measure_head, validation_clips
+from seqfer.training.head import frames_alone
 
 CONSOLE = Console(width=120)
 CPU = torch.device("cpu")
@@ -57,9 +56,7 @@ def main() -> None:
     parser.add_argument("--pictures", type=Path, metavar="FOLDER", help="draw matrices and reliability there")
     options = parser.parse_args()
     checkpoint = load_model(options.model)
-    labels = checkpoint.model.architecture.labels
-    if labels != FER7:
-        raise OptionError(f"the model must tell apart {', '.join(FER7)}, not {', '.join(labels)}")
+    check_labels(checkpoint.model.architecture.labels)
     data = load_fer2013(options.fer2013)
     splits = (
         {"PublicTest": "validation"}

@@ -48,7 +48,7 @@ def error_line(error: Exception) -> None:
 
 @contextmanager
 def errors_on_one_line() -> Iterator[None]:
-    """End a script at an expected error with one line and exit code 1."""
+    """End the program at an expected error with one line on stderr and exit code 1."""
     try:
         yield
     except SeqferError as error:

@@ -31,8 +31,7 @@ from seqfer.cli import (
     sweep,
     train,
 )
-from seqfer.cli.console import error_line
-from seqfer.errors import SeqferError
+from seqfer.cli.console import errors_on_one_line
 
 app = typer.Typer(
     name="seqfer",
@@ -82,10 +81,8 @@ def _root(
 def run() -> None:
     """Run the command line; an expected error is one line on stderr and exit code 1."""
     try:
-        app()
-    except SeqferError as error:
-        error_line(error)
-        sys.exit(1)
+        with errors_on_one_line():
+            app()
     except BrokenPipeError:
         # Whoever read the output has left; there is nobody to tell.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

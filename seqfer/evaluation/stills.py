@@ -10,13 +10,21 @@ from numpy.typing import NDArray
 
 from seqfer.datasets.fer2013 import StillSet
 from seqfer.datasets.likeness import fingerprints, near_pairs
+from seqfer.errors import OptionError
 from seqfer.evaluation.bootstrap import bootstrap_intervals
 from seqfer.evaluation.metrics import metrics, uar_interval, wilson_interval
 from seqfer.faces.geometry import cut_square, middle_square
+from seqfer.labels import FER7, LabelSet
 
 ALL = "all"
 NEW = "those that repeat no Training still"
 UNLIKE = "those that do not even nearly repeat one"
+
+
+def check_labels(labels: LabelSet) -> None:
+    """Raise OptionError unless a model tells apart FER-2013's expressions, in their order."""
+    if labels != FER7:
+        raise OptionError(f"the model must tell apart {', '.join(FER7)}, not {', '.join(labels)}")
 
 
 def parts_of(stills: StillSet, train: StillSet) -> dict[str, NDArray[np.bool_]]:

@@ -115,8 +115,8 @@ class Predictor:
         """
         images = self.architecture.preprocess(torch.from_numpy(crops).to(self.device))
         images = images.to(self.dtype, memory_format=torch.channels_last)
-        at_once = FACES_AT_ONCE if self.device.type == "cpu" else max(1, len(images))
-        embeddings = torch.cat([self._encoder(some) for some in torch.split(images, at_once)])
+        parts = torch.split(images, FACES_AT_ONCE) if self.device.type == "cpu" else (images,)
+        embeddings = torch.cat([self._encoder(part) for part in parts])
         return _array(embeddings.half())
 
     @torch.inference_mode()
