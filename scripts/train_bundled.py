@@ -6,8 +6,9 @@
 
 FER2013 is its folder, with train/, validation/ and test/ in it, or fer2013.csv. Two networks are trained alone
 (`configs/accurate.yaml`); their ensemble teaches a small one (`configs/compact.yaml`), which with a temporal head
-is `compact`. For `accurate` all three then teach the two to go on; these with the small one, as an ensemble with a
-head, are it. Given the same folder, the second command finds the networks that the first has trained.
+is `compact`. For `accurate` all three then teach the two to go on; these with the small one, as an ensemble with
+a head, which in the end reads mirror images too, are it. Given the same folder, the second command finds the
+networks that the first has trained.
 
 Training stills that repeat a held-out one, also as another crop or compression of the same photo, are left out,
 and so are stills of PublicTest that repeat one of PrivateTest. PublicTest chooses epochs and steps, and
@@ -28,6 +29,7 @@ from seqfer.cli.main import app
 from seqfer.datasets.fer2013 import stills_of
 from seqfer.datasets.opening import open_clips
 from seqfer.models.checkpoint import load_checkpoint, save_checkpoint
+from seqfer.models.ensemble import with_mirror_images
 from seqfer.models.inference import DEVICES, choose_device
 from seqfer.training.head import HeadRecipe, train_head, with_head
 
@@ -71,10 +73,10 @@ def main() -> None:
         return folder / "best"
 
     networks = [trained("accurate", f"networks/{k}", *own) for k, own in enumerate(NETWORKS)]
-    teacher = ensemble(networks, run / "teacher")
+    teacher = ensemble(networks, run / "teacher", "--mirrored")
     encoder = trained("compact", "pupil", f"teacher.model={teacher}", *TAUGHT)
     if options.model == "accurate":
-        teacher = ensemble([*networks, encoder], run / "second-teacher")
+        teacher = ensemble([*networks, encoder], run / "second-teacher", "--mirrored")
         for k, own in enumerate(NETWORKS):
             both = (f"start.weights={networks[k]}", f"teacher.model={teacher}")
             networks[k] = trained("accurate", f"further/{k}", *own, *both, *FURTHER)
@@ -82,8 +84,9 @@ def main() -> None:
     calibrated, head = run / f"{options.model}-encoder", run / f"{options.model}-head"
     seqfer("calibrate", encoder, "--data", clean, "-o", calibrated, *device)
     train_clips(calibrated, clean, HeadRecipe(steps=options.steps), head, choose_device(options.device))
-    model = load_checkpoint(head / "best")
-    save_checkpoint(run / options.model, model.model, model.provenance, torch.float16)
+    best = load_checkpoint(head / "best")
+    model = with_mirror_images(best.model) if options.model == "accurate" else best.model
+    save_checkpoint(run / options.model, model, best.provenance, torch.float16)
 
 
 def clean_list(fer2013: Path, run: Path) -> Path:
@@ -97,9 +100,9 @@ def clean_list(fer2013: Path, run: Path) -> Path:
     return clean
 
 
-def ensemble(networks: list[Path], to: Path) -> Path:
-    """An ensemble of networks that reads mirror images too."""
-    seqfer("ensemble", *networks, "-o", to, "--mirrored", "--overwrite")
+def ensemble(networks: list[Path], to: Path, *options: str) -> Path:
+    """An ensemble of networks."""
+    seqfer("ensemble", *networks, "-o", to, "--overwrite", *options)
     return to
 
 
