@@ -1,19 +1,16 @@
 #!/usr/bin/env python
 """Train a bundled model from FER-2013 as the package's own was.
 
-    python scripts/train_bundled.py accurate FER2013 -o runs/bundled
     python scripts/train_bundled.py compact FER2013 -o runs/bundled
 
 FER2013 is its folder, with train/, validation/ and test/ in it, or fer2013.csv. Two networks are trained alone
 (`configs/accurate.yaml`); their ensemble teaches a small one (`configs/compact.yaml`), which with a temporal head
-is `compact`. For `accurate` all three then teach the two to go on; these with the small one, as an ensemble with
-a head, which in the end reads mirror images too, are it. Given the same folder, the second command finds the
-networks that the first has trained.
+is `compact`.
 
 Training stills that repeat a held-out one, also as another crop or compression of the same photo, are left out,
 and so are stills of PublicTest that repeat one of PrivateTest. PublicTest chooses epochs and steps, and
-calibrates; PrivateTest is not looked at. The model comes to lie in RUN/accurate or RUN/compact. Stopped and
-started again, it goes on.
+calibrates; PrivateTest is not looked at. The model comes to lie in RUN/compact. Stopped and started again, it
+goes on.
 """
 
 from __future__ import annotations
@@ -29,13 +26,12 @@ from seqfer.cli.main import app
 from seqfer.datasets.fer2013 import stills_of
 from seqfer.datasets.opening import open_clips
 from seqfer.models.checkpoint import load_checkpoint, save_checkpoint
-from seqfer.models.ensemble import with_mirror_images
 from seqfer.models.inference import DEVICES, choose_device
 from seqfer.training.head import HeadRecipe, train_head, with_head
 
-MODELS = ("accurate", "compact")
+MODELS = ("compact",)
 HEAD = {"width": 64, "layers": 1, "reach": 25}  # a second on either side
-# How the larger networks differ from each other: chance, and what they are disturbed by.
+# How the teachers differ from each other: chance, and what they are disturbed by.
 BROAD = (
     "augmentation.rotation_deg=15",
     "augmentation.shift=0.12",
@@ -45,9 +41,8 @@ BROAD = (
     "augmentation.noise=0",
     "augmentation.occlusion=0.4",
 )
-NETWORKS = (("seed=0",), ("seed=1", *BROAD))
+TEACHERS = (("seed=0",), ("seed=1", *BROAD))
 TAUGHT = ("teacher.once=true", "teacher.share=0.75", "teacher.temperature=1")
-FURTHER = (*TAUGHT, "epochs=60", "optimizer.rate=0.05", "optimizer.ema=0.999")
 
 
 def main() -> None:
@@ -72,21 +67,15 @@ def main() -> None:
         seqfer("train", config, "--data", clean, "-o", folder, "--resume", *device, *words)
         return folder / "best"
 
-    networks = [trained("accurate", f"networks/{k}", *own) for k, own in enumerate(NETWORKS)]
-    teacher = ensemble(networks, run / "teacher", "--mirrored")
+    networks = [trained("accurate", f"networks/{k}", *own) for k, own in enumerate(TEACHERS)]
+    teacher = run / "teacher"
+    seqfer("ensemble", *networks, "-o", teacher, "--mirrored", "--overwrite")
     encoder = trained("compact", "pupil", f"teacher.model={teacher}", *TAUGHT)
-    if options.model == "accurate":
-        teacher = ensemble([*networks, encoder], run / "second-teacher", "--mirrored")
-        for k, own in enumerate(NETWORKS):
-            both = (f"start.weights={networks[k]}", f"teacher.model={teacher}")
-            networks[k] = trained("accurate", f"further/{k}", *own, *both, *FURTHER)
-        encoder = ensemble([*networks, encoder], run / "ensemble")
     calibrated, head = run / f"{options.model}-encoder", run / f"{options.model}-head"
     seqfer("calibrate", encoder, "--data", clean, "-o", calibrated, *device)
     train_clips(calibrated, clean, HeadRecipe(steps=options.steps), head, choose_device(options.device))
-    best = load_checkpoint(head / "best")
-    model = with_mirror_images(best.model) if options.model == "accurate" else best.model
-    save_checkpoint(run / options.model, model, best.provenance, torch.float16)
+    model = load_checkpoint(head / "best")
+    save_checkpoint(run / options.model, model.model, model.provenance, torch.float16)
 
 
 def clean_list(fer2013: Path, run: Path) -> Path:
@@ -98,12 +87,6 @@ def clean_list(fer2013: Path, run: Path) -> Path:
     if not clean.exists() or listed.read_bytes() != before:
         seqfer("audit", listed, "--write", clean, "--overwrite")
     return clean
-
-
-def ensemble(networks: list[Path], to: Path, *options: str) -> Path:
-    """An ensemble of networks."""
-    seqfer("ensemble", *networks, "-o", to, "--overwrite", *options)
-    return to
 
 
 def seqfer(*arguments: object) -> None:
