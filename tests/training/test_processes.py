@@ -94,7 +94,8 @@ def test_two_processes_have_the_losses_of_one(tmp_path: Path) -> None:
     )
     assert (alone.returncode, alone.stderr) == (0, "")
     done = torchrun(tmp_path, *command, "two")
-    assert (done.returncode, done.stderr) == (0, "")
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
     assert len(done.stdout.splitlines()) == len(alone.stdout.splitlines()) == 5  # only one of them speaks
     one, two = (
         [json.loads(line) for line in (tmp_path / run / "metrics.jsonl").read_text().splitlines()]
