@@ -11,13 +11,13 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 from torch.fx.experimental.optimization import fuse
-from torch.nn.modules.batchnorm import _BatchNorm
 
 from seqfer.classic.config import FeatureConfig
-from seqfer.datasets.packed import PackedClip, PackedClips
+from seqfer.datasets.packed import PackedClip, PackedClips, draw_frames
 from seqfer.errors import ModelError
 from seqfer.models.bundled import load_model
 from seqfer.models.encoders import build_encoder
+from seqfer.models.norms import fit_norms
 from seqfer.preprocess import Preprocess
 
 FRAMES_AT_ONCE = 128
@@ -107,15 +107,9 @@ def with_fitted_norms(
     network = build_encoder(encoder.name, encoder.preprocess.input_planes, encoder.settings)
     network.load_state_dict(encoder.network.state_dict())
     fitted = replace(encoder, network=network.eval())
-    for module in fitted.maps.modules():
-        if isinstance(module, _BatchNorm):
-            module.train().reset_running_stats()
-            module.momentum = None  # the mean over all batches
-    places = np.concatenate([np.arange(clip.start, clip.start + clip.length) for clip in clips])
-    chosen = np.random.default_rng(seed).permutation(places)[:NORM_FRAMES]
-    for batch in np.array_split(np.sort(chosen), -(-len(chosen) // FRAMES_AT_ONCE)):
-        fitted.maps(encoder.preprocess(torch.from_numpy(packed.frames[batch])))
-    network.eval()
+    chosen = np.sort(draw_frames(clips, NORM_FRAMES, seed))
+    batches = np.array_split(chosen, -(-len(chosen) // FRAMES_AT_ONCE))
+    fit_norms(fitted.maps, (encoder.preprocess(torch.from_numpy(packed.frames[batch])) for batch in batches))
     return fitted
 
 

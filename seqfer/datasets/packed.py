@@ -84,6 +84,12 @@ class PackedClips:
         return self.frames[clip.start : clip.start + clip.length]
 
 
+def draw_frames(clips: Sequence[PackedClip], count: int, seed: int) -> NDArray[np.int64]:
+    """Positions in the cache of so many frames of some clips, or of all if they have fewer, in random order."""
+    places = np.concatenate([np.arange(clip.start, clip.start + clip.length) for clip in clips])
+    return np.random.default_rng(seed).permutation(places)[:count]
+
+
 def write_packed(
     folder: Path,
     records: Sequence[ClipRecord],

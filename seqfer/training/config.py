@@ -200,6 +200,8 @@ class OptimizerConfig:
         clip_norm: gradients longer than this are shortened to it; 0 leaves them.
         ema: decay of an exponential moving average of weights and norms' statistics, which is then what is
             validated and kept; 0 keeps the weights themselves.
+        precise_norms: training frames, neither disturbed nor mixed, from which the batch norms of the model that
+            is validated and kept take their statistics; 0 keeps those that ran along (Wu & Johnson, 2021).
     """
 
     name: Literal["sgd", "adam", "adamw", "rmsprop", "adagrad"] = "adamw"
@@ -208,12 +210,15 @@ class OptimizerConfig:
     weight_decay: float = 0.01
     clip_norm: float = 0.0
     ema: float = 0.0
+    precise_norms: int = 0
 
     def __post_init__(self) -> None:
         if not (self.rate > 0 and self.weight_decay >= 0 and self.clip_norm >= 0):
             raise OptionError("optimizer.rate must be positive, weight_decay and clip_norm not negative")
         if not 0 <= self.momentum < 1 or not 0 <= self.ema < 1:
             raise OptionError("optimizer.momentum and optimizer.ema must lie in [0, 1)")
+        if self.precise_norms < 0 or self.precise_norms == 1:
+            raise OptionError(f"optimizer.precise_norms must be 0, or 2 frames or more, not {self.precise_norms}")
 
 
 @dataclass(frozen=True)

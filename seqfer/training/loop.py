@@ -18,7 +18,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from seqfer.datasets.packed import PackedClip, PackedClips
+from seqfer.datasets.packed import PackedClip, PackedClips, draw_frames
 from seqfer.errors import ModelError, OptionError, OutputError
 from seqfer.files import write_whole
 from seqfer.models.checkpoint import save_checkpoint
@@ -37,7 +37,7 @@ from seqfer.training.processes import Team
 from seqfer.training.reader import Reader, autocast_type
 from seqfer.training.records import CURVES, METRICS, TENSORBOARD, write_records
 from seqfer.training.reports import EpochReport, Progress, StepReport
-from seqfer.training.results import measure, merit, on_disk, provenance_of
+from seqfer.training.results import measure, merit, on_disk, provenance_of, with_precise_norms
 from seqfer.training.schedule import Merit, rate_factor, without_gain
 from seqfer.training.start import label_set, not_shown, starting_model
 from seqfer.training.state import RunState
@@ -98,8 +98,9 @@ class Trainer:
         self.model, start, self.new_head = starting_model(config, labels)
         self.data = {**(data or {}), "frames_sha256": packed.frames_sha256, "clips": len(train)}
         rates = stage_rates(self.model, config.start.stage_rates)
-        self._frozen = [stage for stage, rate in zip(stages_of(self.model), rates, strict=True) if rate == 0]
+        self._frozen = [number for number, rate in enumerate(rates) if rate == 0]
         self.model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self._norm_frames = draw_frames(train, config.optimizer.precise_norms, config.seed)
         self._weights = torch.ones(len(labels), device=device)
         if config.loss.class_weights == "balanced":
             self._weights = balanced_weights(truth, len(labels)).to(device)
@@ -151,8 +152,8 @@ class Trainer:
         if self.team.leads:
             with on_disk(self.run_folder), write_whole(self.run_folder / CONFIG) as place:
                 place.write_text(to_yaml(self.config), encoding="utf-8")
-        if self._step % self._batches.steps == 0:
-            self._leave_results()  # again, in case that the run was killed while it wrote them
+        if self.history and self._step % self._batches.steps == 0:
+            self._leave_results(self._kept_model())  # again, in case that the run was killed while it wrote them
         while not self.finished:
             start = perf_counter()
             yield from self._epoch(len(self.history))
@@ -160,8 +161,8 @@ class Trainer:
 
     def _epoch(self, epoch: int) -> Iterator[StepReport]:
         self.model.train()
-        for stage in self._frozen:
-            stage.eval()  # their norms keep their statistics
+        for number in self._frozen:
+            stages_of(self.model)[number].eval()  # their norms keep their statistics
         steps, done = self._batches.steps, self._step % self._batches.steps
         waiting: list[Tensor] = []
         clips, reported, saved = 0, perf_counter(), perf_counter()
@@ -239,9 +240,9 @@ class Trainer:
     def _close_epoch(self, start: float) -> EpochReport:
         """Validate, keep the model if it is the best one, and save the run."""
         merits = self._merits()
-        measured = None
+        measured, kept = None, self._kept_model()
         if self.team.leads and self._validation:
-            measured = measure(self._kept_model(), self.device, self.packed, self._validation)
+            measured = measure(kept, self.device, self.packed, self._validation)
         figures: dict[str, Any] | None = self.team.told(measured)
         epoch = len(merits) + 1
         factor = rate_factor(self.config.schedule, epoch - 1, self.config.epochs, merits)
@@ -260,18 +261,18 @@ class Trainer:
         self._progress.losses = []
         # The state first: whatever is killed while the files below are written is written again from it.
         self._save()
-        self._leave_results()
+        self._leave_results(kept)
         return EpochReport(epoch, entry["loss"], figures, entry["best"], entry["seconds"])
 
-    def _leave_results(self) -> None:
+    def _leave_results(self, kept: SequenceClassifier) -> None:
         """Write the last epoch's model, also as the best one if it is that, and the figures of all epochs."""
-        if not self.team.leads or not self.history:
+        if not self.team.leads:
             return
         entry = self.history[-1]
         with on_disk(self.run_folder):
             for name in (BEST, LAST) if entry["best"] else (LAST,):
                 provenance = provenance_of(self.config, self._given, self.data, entry)
-                save_checkpoint(self.run_folder / name, self._kept_model(), provenance)
+                save_checkpoint(self.run_folder / name, kept, provenance)
             draw = self.finished or perf_counter() - self._drawn > DRAW_EVERY_S
             write_records(self.run_folder, self.history, draw)
             self._drawn = perf_counter() if draw else self._drawn
@@ -285,8 +286,11 @@ class Trainer:
         )
 
     def _kept_model(self) -> SequenceClassifier:
-        """The model that is validated and saved: as it is now, or the average."""
-        return self.model if self._average is None else self._average.module  # type: ignore[return-value]
+        """The model that is validated and saved: as it is now, or the average, with the norms that are wanted."""
+        model: SequenceClassifier = self.model if self._average is None else self._average.module  # type: ignore[assignment]
+        if not len(self._norm_frames) or not self.team.leads:
+            return model
+        return with_precise_norms(model, self.packed, self._norm_frames, self.device, self._frozen)
 
     def _save(self) -> None:
         if self.team.leads:

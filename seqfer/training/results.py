@@ -10,7 +10,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from seqfer import __version__
 from seqfer.datasets.packed import PackedClip, PackedClips
@@ -21,9 +23,46 @@ from seqfer.evaluation.predictions import predict
 from seqfer.models.checkpoint import Provenance
 from seqfer.models.classifier import SequenceClassifier
 from seqfer.models.inference import Predictor
+from seqfer.models.norms import fit_norms
 from seqfer.training.config import TrainConfig
+from seqfer.training.optimizers import stages_of
 from seqfer.training.processes import own_batch_norms
 from seqfer.training.schedule import Merit
+
+NORM_FRAMES_AT_ONCE = 256
+
+
+def with_precise_norms(
+    model: SequenceClassifier,
+    packed: PackedClips,
+    frames: NDArray[np.int64],
+    device: torch.device,
+    frozen: Sequence[int] = (),
+) -> SequenceClassifier:
+    """A model with the same weights, whose norms have their statistics from frames as they are.
+
+    In training, norms run along with weights that change, over faces that are blurred, covered and mixed. What
+    they keep of it fits neither the faces that the model is to read nor averaged weights (Wu & Johnson,
+    "Rethinking 'Batch' in BatchNorm", 2021).
+
+    Args:
+        model: left as it is.
+        packed: the cache that holds the frames.
+        frames: positions (N,) in it, N >= 1, in random order.
+        device: where the model is.
+        frozen: the encoder's stages, counted from the input on, whose norms keep what they have.
+    """
+    precise = copy.deepcopy(model)
+    own_batch_norms(precise)
+    stages, preprocess = stages_of(precise), model.architecture.preprocess
+    batches = np.array_split(frames, -(-len(frames) // NORM_FRAMES_AT_ONCE))
+    images = (preprocess(torch.from_numpy(packed.frames[batch]).to(device)) for batch in batches)
+    fit_norms(
+        precise.encoder,
+        (batch.contiguous(memory_format=torch.channels_last) for batch in images),
+        [stages[number] for number in frozen],
+    )
+    return precise
 
 
 def measure(

@@ -91,6 +91,8 @@ def test_preprocess_is_that_of_the_model() -> None:
         (OptimizerConfig, {"clip_norm": -1.0}),
         (OptimizerConfig, {"ema": 1.0}),
         (OptimizerConfig, {"ema": -0.1}),
+        (OptimizerConfig, {"precise_norms": -1}),
+        (OptimizerConfig, {"precise_norms": 1}),
         (ScheduleConfig, {"warmup": -1.0}),
         (ScheduleConfig, {"warmup": nan}),
         (ScheduleConfig, {"every": 0}),

@@ -106,7 +106,8 @@ def test_a_later_change_wins_over_an_earlier_one_and_over_the_file(tmp_path: Pat
         (
             "optimizer.=3",
             "{file}: unknown setting 'optimizer.'; known: optimizer.name, optimizer.rate, optimizer.momentum, "
-            "optimizer.weight_decay, optimizer.clip_norm, optimizer.ema; see docs/settings.md",
+            "optimizer.weight_decay, optimizer.clip_norm, optimizer.ema, optimizer.precise_norms; see "
+            "docs/settings.md",
         ),
         ("epochs=", "{file}: epochs: input should be a valid integer, not None"),
     ],
