@@ -13,7 +13,7 @@ from torch import nn
 from torch.fx.experimental.optimization import fuse
 
 from seqfer.classic.config import FeatureConfig
-from seqfer.datasets.packed import PackedClip, PackedClips, draw_frames
+from seqfer.datasets.packed import PackedClip, PackedClips, draw_frames, frame_places
 from seqfer.errors import ModelError
 from seqfer.models.bundled import load_model
 from seqfer.models.encoders import build_encoder
@@ -136,7 +136,7 @@ def read_features(
     maps = fuse(encoder.maps).to(memory_format=torch.channels_last).to(device)
     lengths = np.array([clip.length for clip in clips])
     owners = np.repeat(np.arange(len(clips)), lengths)
-    places = np.concatenate([np.arange(clip.start, clip.start + clip.length) for clip in clips])
+    places = frame_places(clips)
     features = np.zeros((len(clips), feature_count(encoder)), np.float32)
     for first in range(0, len(places), FRAMES_AT_ONCE):
         batch = slice(first, first + FRAMES_AT_ONCE)

@@ -84,10 +84,14 @@ class PackedClips:
         return self.frames[clip.start : clip.start + clip.length]
 
 
+def frame_places(clips: Sequence[PackedClip]) -> NDArray[np.int64]:
+    """Positions in the cache of all frames of some clips, at least one, clip after clip."""
+    return np.concatenate([np.arange(clip.start, clip.start + clip.length) for clip in clips])
+
+
 def draw_frames(clips: Sequence[PackedClip], count: int, seed: int) -> NDArray[np.int64]:
     """Positions in the cache of so many frames of some clips, or of all if they have fewer, in random order."""
-    places = np.concatenate([np.arange(clip.start, clip.start + clip.length) for clip in clips])
-    return np.random.default_rng(seed).permutation(places)[:count]
+    return np.random.default_rng(seed).permutation(frame_places(clips))[:count]
 
 
 def write_packed(
