@@ -21,6 +21,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from seqfer.errors import ModelError, OptionError
 from seqfer.labels import LabelSet
 from seqfer.models.classifier import SequenceClassifier
+from seqfer.models.encoders import middle_of
 from seqfer.models.heads import SequenceOutput
 from seqfer.models.inference import choose_device
 
@@ -102,7 +103,7 @@ class Explainer:
         self._device = device or choose_device()
         model = copy.deepcopy(model).eval().float().requires_grad_(False).to(self._device)
         self._encoder, self._head = model.encoder, model.head
-        self._layers = last_maps(self._encoder) if "gradcam" in methods else []
+        self._layers = last_maps(self._encoder) if "gradcam" in methods else {}
         self.cells = self._cells()
 
     def explain(self, crops: NDArray[np.uint8]) -> Explanation:
@@ -157,10 +158,11 @@ class Explainer:
         cells each do less, count as much as coarser ones.
         """
         total = torch.zeros_like(images[:, :1])
-        for layer in self._layers:
+        for layer, middle in self._layers.items():
             weighed: Tensor = LayerGradCam(self._logits, layer).attribute(images, targets)
             weighed = weighed * weighed.shape[2:].numel()
-            total += interpolate(weighed, images.shape[2:], mode="bilinear", align_corners=False)
+            seen = middle_of(total, middle) if middle else total
+            seen += interpolate(weighed, seen.shape[2:], mode="bilinear", align_corners=False)
         return total.relu()[:, 0]
 
     def _cells(self) -> list[tuple[int, int]]:
@@ -188,8 +190,10 @@ class Explainer:
         return list(cells.values())
 
 
-def last_maps(encoder: nn.Module) -> list[nn.Module]:
+def last_maps(encoder: nn.Module) -> dict[nn.Module, int]:
     """The layers whose output Grad-CAM weighs: of each network in an encoder the last convolutional one.
+
+    To each belongs the side of the middle of an image that its network reads, in pixels, 0 if it reads all of it.
 
     It is the last module with convolutions among the encoder's `stages()`, or the norm or activation right behind
     it: pooling and dense layers, which may follow, keep fewer places apart or none. Stages that have stages
@@ -201,7 +205,7 @@ def last_maps(encoder: nn.Module) -> list[nn.Module]:
     stages: list[nn.Module] = encoder.stages()  # type: ignore[operator]
     members = [stage for stage in stages if hasattr(stage, "stages")]
     if members:
-        return [layer for member in members for layer in last_maps(member)]
+        return {layer: middle for member in members for layer, middle in last_maps(member).items()}
     modules = [module for stage in stages for module in _parts(stage)]
     last = None
     for position, module in enumerate(modules):
@@ -211,7 +215,7 @@ def last_maps(encoder: nn.Module) -> list[nn.Module]:
             last = position
     if last is None:
         raise ModelError("Grad-CAM needs a convolutional encoder; use saliency")
-    return [modules[last]]
+    return {modules[last]: getattr(encoder, "middle", 0)}
 
 
 def _parts(module: nn.Module) -> Iterator[nn.Module]:

@@ -88,6 +88,7 @@ class VGGEncoder(nn.Module):
         convolutions: tuple[int, ...] = (2, 2, 2, 2),
         dropout: float = 0.0,
         flattened: int = 0,
+        middle: int = 0,
     ) -> None:
         """
         Args:
@@ -97,6 +98,7 @@ class VGGEncoder(nn.Module):
             dropout: share of whole maps dropped after each stage in training.
             flattened: side of the last maps, in pixels, if the embedding is all of their numbers instead of each
                 map's mean; 0 for the mean.
+            middle: side of the square in an image's middle that is read, in pixels; 0 for the whole image.
         """
         super().__init__()
         if len(widths) != len(convolutions):
@@ -104,6 +106,7 @@ class VGGEncoder(nn.Module):
         if min(convolutions, default=1) < 1:
             raise ModelError(f"convolutions must be at least 1 in each stage: {convolutions}")
         self._flattened = flattened > 0
+        self.middle = middle
         self.embedding_dim = widths[-1] * max(1, flattened) ** 2
         stages: list[nn.Module] = []
         for width_in, width, count in zip((channels, *widths), widths, convolutions, strict=False):
@@ -117,8 +120,14 @@ class VGGEncoder(nn.Module):
         return list(self.layers)
 
     def forward(self, images: Tensor) -> Tensor:  # (N, C, H, W) -> (N, D)
-        maps: Tensor = self.layers(images)
+        maps: Tensor = self.layers(middle_of(images, self.middle) if self.middle else images)
         return maps.flatten(1) if self._flattened else maps.mean((2, 3))
+
+
+def middle_of(images: Tensor, side: int) -> Tensor:
+    """The middle (N, C, `side`, `side`) of images (N, C, H, W) that are no smaller."""
+    top, left = (images.shape[2] - side) // 2, (images.shape[3] - side) // 2
+    return images[:, :, top : top + side, left : left + side]
 
 
 class _ResidualBlock(nn.Module):

@@ -43,12 +43,6 @@ def disturb(planes: Tensor, disturbance: Disturbance, generator: torch.Generator
     return _compress(planes, disturbance)
 
 
-def middle(images: Tensor, side: int) -> Tensor:
-    """The middle (N, C, `side`, `side`) of images (N, C, H, W) that are no smaller."""
-    top, left = ((length - side) // 2 for length in images.shape[2:])
-    return images[:, :, top : top + side, left : left + side]
-
-
 def _move(planes: Tensor, d: Disturbance) -> Tensor:
     # The grid asks where each output pixel comes from, so the transform is the inverse: enlarging divides.
     scale_x = torch.exp(-d.zoom - d.stretch / 2) * (1 - 2 * d.flip)

@@ -23,6 +23,7 @@ from seqfer.errors import ModelError, OptionError, OutputError
 from seqfer.files import write_whole
 from seqfer.models.checkpoint import save_checkpoint
 from seqfer.models.classifier import SequenceClassifier
+from seqfer.models.encoders import middle_of
 from seqfer.models.heads import SequenceOutput
 from seqfer.prefetch import Prefetch
 from seqfer.settings import flat
@@ -30,7 +31,7 @@ from seqfer.training.augmentation import NOTHING, draw, repeated
 from seqfer.training.batches import Batch, Batches
 from seqfer.training.config import TrainConfig
 from seqfer.training.config_file import to_yaml
-from seqfer.training.disturbing import disturb, middle
+from seqfer.training.disturbing import disturb
 from seqfer.training.objective import Lesson, Mix, balanced_weights, draw_mix, losses, mix_frames
 from seqfer.training.optimizers import make_optimizer, moving_average, set_rate, stage_rates, stages_of
 from seqfer.training.processes import Team
@@ -222,7 +223,7 @@ class Trainer:
             planes = disturb(planes, drawn, generator)
         images = preprocess.scale(planes)
         if len(self.history) < round(config.window.share * config.epochs):
-            images = middle(images, config.window.side)
+            images = middle_of(images, config.window.side)
         mix = draw_mix(len(batch.lengths), config.loss.mixup, batch.seed)
         if mix is not None:
             images = mix_frames(images, batch.lengths, mix)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ from seqfer.models.classifier import SequenceClassifier
 from seqfer.models.encoders import ENCODERS, build_encoder
 from seqfer.models.ensemble import ensemble_of
 from seqfer.models.inference import Predictor
+from seqfer.preprocess import Preprocess
 from tests.explanation.models import SMALL, model_of
 
 CPU = torch.device("cpu")
@@ -133,7 +135,21 @@ def test_dense_layers_behind_the_last_maps_are_passed_over() -> None:
             return [self.maps, self.dense]
 
     encoder = WithDense()
-    assert last_maps(encoder) == [encoder.maps[1]]
+    assert last_maps(encoder) == {encoder.maps[1]: 0}
+
+
+def test_the_map_of_a_network_that_reads_the_middle_lies_in_the_middle() -> None:
+    whole = model_of("vgg", 32)
+    settings = {**whole.architecture.encoder_settings, "middle": 32}
+    wider = replace(whole.architecture, encoder_settings=settings, preprocess=Preprocess(48))
+    reader = SequenceClassifier(wider).eval()
+    reader.load_state_dict(whole.state_dict())
+    crops = crops_of(2, 48)
+    around = Explainer(reader, CPU, ["gradcam"], "sad").explain(crops).maps["gradcam"]
+    inside = np.zeros(around.shape, bool)
+    inside[:, 8:40, 8:40] = True
+    assert around[inside].any()
+    assert not around[~inside].any()
 
 
 class Ensemble(nn.Module):

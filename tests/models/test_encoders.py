@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from seqfer.errors import ModelError
-from seqfer.models.encoders import ENCODERS, build_encoder
+from seqfer.models.encoders import ENCODERS, build_encoder, middle_of
 
 # What an encoder cannot do without, and the side of pictures that it is made for.
 NEEDED: dict[str, dict[str, Any]] = {
@@ -86,6 +86,27 @@ def test_flattened_maps_keep_their_places() -> None:
         maps = encoder.layers(images)  # type: ignore[operator]
         assert encoder.embedding_dim == 16 * 3 * 3
         assert torch.equal(encoder(images), maps.flatten(1))
+
+
+@pytest.mark.parametrize(
+    ("shape", "side", "first"), [((4, 4), 2, 5), ((4, 4), 4, 0), ((5, 5), 2, 6), ((5, 4), 3, 4)]
+)
+def test_the_middle_of_an_image(shape: tuple[int, int], side: int, first: int) -> None:
+    image = torch.arange(float(shape[0] * shape[1])).reshape(1, 1, *shape)
+    cut = middle_of(image, side)
+    assert cut.shape == (1, 1, side, side)
+    assert cut[0, 0, 0, 0] == first
+
+
+def test_an_encoder_of_the_middle_reads_nothing_around_it() -> None:
+    torch.manual_seed(0)
+    encoder = build_encoder("vgg", 1, {"widths": (4, 8), "convolutions": (1, 1), "middle": 40}).eval()
+    images = torch.randn(2, 1, 48, 48)
+    framed = torch.zeros_like(images)
+    framed[:, :, 4:44, 4:44] = images[:, :, 4:44, 4:44]
+    with torch.inference_mode():
+        assert torch.equal(encoder(images), encoder(framed))
+        assert torch.equal(encoder(images), encoder(images[:, :, 4:44, 4:44]))
 
 
 def test_unknown_names_and_settings_are_refused() -> None:

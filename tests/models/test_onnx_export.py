@@ -33,8 +33,11 @@ KINDS = {
     "reaching": Architecture("compact", NARROW, "bilstm", {"width": 8, "reach": 4}),
     "two-layers": Architecture("compact", NARROW, "bilstm", {"width": 8, "layers": 2, "dropout": 0.3}),
     "compact-mean": Architecture("compact", NARROW, "mean", {"dropout": 0.5}, EKMAN6),
-    "vgg-flattened": Architecture(
-        "vgg", {"widths": (4, 8), "convolutions": (1, 2), "flattened": 8}, "mean", preprocess=Preprocess(32)
+    "vgg-flattened-middle": Architecture(
+        "vgg",
+        {"widths": (4, 8), "convolutions": (1, 2), "flattened": 6, "middle": 24},
+        "mean",
+        preprocess=Preprocess(32),
     ),
     "fernet-edges": Architecture("fernet", {}, "mean", preprocess=EDGY),
     "mobilenet-rgb": Architecture("mobilenet_v2", {}, "bilstm", {"width": 8}, preprocess=Preprocess(64, 3)),

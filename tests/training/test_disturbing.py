@@ -17,7 +17,7 @@ from seqfer.training.augmentation import (
     repeated,
     still_noise,
 )
-from seqfer.training.disturbing import disturb, middle
+from seqfer.training.disturbing import disturb
 
 
 def pictures(count: int) -> torch.Tensor:
@@ -154,13 +154,3 @@ def test_all_frames_of_a_clip_are_disturbed_alike() -> None:
     for clip in (images[:3], images[4:]):
         assert torch.allclose(clip, clip[:1].expand_as(clip), atol=1e-6)
     assert not torch.allclose(images[0], images[3], atol=0.05)
-
-
-@pytest.mark.parametrize(
-    ("shape", "side", "first"), [((4, 4), 2, 5), ((4, 4), 4, 0), ((5, 5), 2, 6), ((5, 4), 3, 4)]
-)
-def test_the_middle_of_an_image(shape: tuple[int, int], side: int, first: int) -> None:
-    image = torch.arange(float(shape[0] * shape[1])).reshape(1, 1, *shape)
-    cut = middle(image, side)
-    assert cut.shape == (1, 1, side, side)
-    assert cut[0, 0, 0, 0] == first

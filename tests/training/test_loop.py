@@ -14,9 +14,10 @@ from seqfer.datasets.packed import PackedClips
 from seqfer.errors import ModelError, OptionError, OutputError
 from seqfer.evaluation.metrics import metrics
 from seqfer.evaluation.predictions import predict
+from seqfer.models import encoders
 from seqfer.models.checkpoint import Provenance, load_checkpoint, save_checkpoint
 from seqfer.models.inference import Predictor
-from seqfer.training import disturbing, loop
+from seqfer.training import loop
 from seqfer.training.config import TeacherConfig, TrainConfig
 from seqfer.training.loop import Trainer
 from seqfer.training.reports import EpochReport, StepReport
@@ -349,9 +350,9 @@ def test_the_first_epochs_see_the_middle_alone_if_asked_to(
 
     def middle(images: torch.Tensor, side: int) -> torch.Tensor:
         seen.append(len(run.history))
-        return disturbing.middle(images, side)
+        return encoders.middle_of(images, side)
 
-    monkeypatch.setattr(loop, "middle", middle)
+    monkeypatch.setattr(loop, "middle_of", middle)
     run = trainer(small_config(epochs=3, window__side=12, window__share=0.7), tmp_path)
     list(run.run())
     assert seen == [0] * 6 + [1] * 6
