@@ -2,20 +2,24 @@
 """Train a bundled model from FER-2013 as the package's own was.
 
     python scripts/train_bundled.py compact FER2013 -o runs/bundled
+    python scripts/train_bundled.py accurate FER2013 -o runs/bundled
 
-FER2013 is its folder, with train/, validation/ and test/ in it, or fer2013.csv. Two networks are trained alone
-(`configs/accurate.yaml`); their ensemble teaches a small one (`configs/compact.yaml`), which with a temporal head
-is `compact`.
+FER2013 is its folder, with train/, validation/ and test/ in it, or fer2013.csv. For `compact` two networks are
+trained alone (`configs/teacher.yaml`); their ensemble teaches a small one (`configs/compact.yaml`), which with a
+temporal head is it. `accurate` is that small one and a network that is trained alone (`configs/accurate.yaml`) as
+an ensemble with a head, which in the end reads mirror images too. Given the same folder, the second command finds
+what the first has trained.
 
 Training stills that repeat a held-out one, also as another crop or compression of the same photo, are left out,
 and so are stills of PublicTest that repeat one of PrivateTest. PublicTest chooses epochs and steps, and
-calibrates; PrivateTest is not looked at. The model comes to lie in RUN/compact. Stopped and started again, it
-goes on.
+calibrates; PrivateTest is not looked at. The model comes to lie in RUN/MODEL. Stopped and started again, it goes
+on.
 """
 
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -26,10 +30,11 @@ from seqfer.cli.main import app
 from seqfer.datasets.fer2013 import stills_of
 from seqfer.datasets.opening import open_clips
 from seqfer.models.checkpoint import load_checkpoint, save_checkpoint
+from seqfer.models.ensemble import with_mirror_images
 from seqfer.models.inference import DEVICES, choose_device
 from seqfer.training.head import HeadRecipe, train_head, with_head
 
-MODELS = ("compact",)
+HEADS = {"compact": HeadRecipe(), "accurate": HeadRecipe(steps=100, report_every=25)}
 HEAD = {"width": 64, "layers": 1, "reach": 25}  # a second on either side
 # How the teachers differ from each other: chance, and what they are disturbed by.
 BROAD = (
@@ -47,13 +52,13 @@ TAUGHT = ("teacher.once=true", "teacher.share=0.75", "teacher.temperature=1")
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("model", choices=MODELS)
+    parser.add_argument("model", choices=HEADS)
     parser.add_argument("fer2013", type=Path, help="the data set's folder, or fer2013.csv")
     parser.add_argument("-o", "--run", type=Path, default=Path("runs/bundled"), help="folder of the run")
     parser.add_argument(
         "--set", action="append", default=[], metavar="KEY=VALUE", help="change a setting of all networks"
     )
-    parser.add_argument("--steps", type=int, default=HeadRecipe.steps, help="of the head")
+    parser.add_argument("--steps", type=int, help="of the head")
     parser.add_argument("--device", choices=DEVICES, default="auto")
     options = parser.parse_args()
     run: Path = options.run
@@ -67,15 +72,23 @@ def main() -> None:
         seqfer("train", config, "--data", clean, "-o", folder, "--resume", *device, *words)
         return folder / "best"
 
-    networks = [trained("accurate", f"networks/{k}", *own) for k, own in enumerate(TEACHERS)]
+    teachers = [trained("teacher", f"networks/{k}", *own) for k, own in enumerate(TEACHERS)]
     teacher = run / "teacher"
-    seqfer("ensemble", *networks, "-o", teacher, "--mirrored", "--overwrite")
+    seqfer("ensemble", *teachers, "-o", teacher, "--mirrored", "--overwrite")
     encoder = trained("compact", "pupil", f"teacher.model={teacher}", *TAUGHT)
+    if options.model == "accurate":
+        both = (trained("accurate", "networks/accurate", "seed=2"), encoder)
+        encoder = run / "both"
+        seqfer("ensemble", *both, "-o", encoder, "--overwrite")
+    recipe = HEADS[options.model]
+    if options.steps:
+        recipe = replace(recipe, steps=options.steps)
     calibrated, head = run / f"{options.model}-encoder", run / f"{options.model}-head"
     seqfer("calibrate", encoder, "--data", clean, "-o", calibrated, *device)
-    train_clips(calibrated, clean, HeadRecipe(steps=options.steps), head, choose_device(options.device))
-    model = load_checkpoint(head / "best")
-    save_checkpoint(run / options.model, model.model, model.provenance, torch.float16)
+    train_clips(calibrated, clean, recipe, head, choose_device(options.device))
+    best = load_checkpoint(head / "best")
+    model = with_mirror_images(best.model) if options.model == "accurate" else best.model
+    save_checkpoint(run / options.model, model, best.provenance, torch.float16)
 
 
 def clean_list(fer2013: Path, run: Path) -> Path:

@@ -211,7 +211,7 @@ def test_bad_input_is_one_line(make: Callable[[Path], Path], problem: str, tmp_p
 @pytest.mark.parametrize(
     ("options", "problem"),
     [
-        (["--model", "compat"], "unknown model 'compat'; did you mean 'compact'? known: compact"),
+        (["--model", "compat"], "unknown model 'compat'; did you mean 'compact'? known: accurate, compact"),
         (["--model", "nowhere/model"], "nowhere/model: no such model folder"),
         (["--detector", "yolo"], "unknown detector 'yolo'; known: mediapipe, haar"),
         (["--device", "tpu"], "unknown device 'tpu'; known: auto, cpu, cuda, mps"),

@@ -16,8 +16,7 @@ from seqfer.labels import FER7
 from seqfer.models.bundled import load_model
 
 SCRIPTS = Path(__file__).parents[2] / "scripts"
-SMALL = "model.encoder_settings={stem_width: 4, widths: [8, 8], blocks: [1, 1]}"
-CHANGES = ("epochs=1", "schedule.warmup=0.2", "batch_size=16", SMALL)
+CHANGES = ("epochs=1", "schedule.warmup=0.2", "batch_size=16", "model.encoder_settings.widths=[4, 4, 8, 8]")
 QUICK = (*(word for change in CHANGES for word in ("--set", change)), "--steps", "2")
 
 
@@ -35,25 +34,28 @@ def fer2013(tmp_path: Path) -> Path:
     return root
 
 
-def test_a_bundled_model_is_trained_by_a_command_that_can_be_given_again(fer2013: Path, tmp_path: Path) -> None:
+def test_bundled_models_are_trained_by_commands_that_can_be_given_again(fer2013: Path, tmp_path: Path) -> None:
     run = tmp_path / "run"
 
-    def train() -> str:
-        command = [sys.executable, str(SCRIPTS / "train_bundled.py"), "compact", str(fer2013), "-o", str(run)]
+    def train(name: str) -> str:
+        command = [sys.executable, str(SCRIPTS / "train_bundled.py"), name, str(fer2013), "-o", str(run)]
         done = subprocess.run([*command, *QUICK], capture_output=True, text=True, timeout=300, check=False)
         assert done.returncode == 0, done.stderr
         return done.stdout
 
-    first, again = train(), train()
+    first = train("compact")
     assert "1 training and 0 validation clips dropped" in first
-    assert "nothing is left to do" not in first
-    assert again.count("nothing is left to do") == 3  # it and its teacher's networks are there already
-    found = load_model(run / "compact")
-    assert found.model.architecture.encoder == "compact"
-    assert found.model.architecture.head == "bilstm"
-    weights = load_file(run / "compact" / "model.safetensors")
-    assert {value.dtype for value in weights.values()} <= {torch.float16, torch.int64}
-    taught = found.provenance.training
-    assert taught["calibration"]["clips"] == 21
+    there = [said.count("nothing is left to do") for said in (first, train("accurate"), train("accurate"))]
+    assert there == [0, 3, 4]  # compact's network, its teacher's two, and at last accurate's own
+    models = {name: load_model(run / name) for name in ("compact", "accurate")}
+    for name, found in models.items():
+        assert found.model.architecture.head == "bilstm"
+        weights = load_file(run / name / "model.safetensors")
+        assert {value.dtype for value in weights.values()} <= {torch.float16, torch.int64}
+        assert found.provenance.training["calibration"]["clips"] == 21
+    taught = models["compact"].provenance.training
     assert taught["data"]["clips"] == 41
     assert taught["config"]["teacher"]["model"] == "teacher"
+    settings = models["accurate"].model.architecture.encoder_settings
+    assert [encoder for encoder, _ in settings["members"]] == ["vgg", "compact"]
+    assert settings["mirrored"]

@@ -12,7 +12,7 @@ from seqfer.errors import ModelError
 from seqfer.labels import FER7, LabelSet
 from seqfer.models.checkpoint import Checkpoint, Provenance, load_checkpoint, save_checkpoint
 from seqfer.models.classifier import Architecture, SequenceClassifier
-from seqfer.models.ensemble import ensemble_of
+from seqfer.models.ensemble import ensemble_of, with_mirror_images
 from seqfer.models.heads import soften
 from seqfer.models.inference import Predictor
 from seqfer.preprocess import Preprocess
@@ -68,6 +68,19 @@ def test_a_mirrored_one_says_the_same_of_a_face_and_its_mirror_image(members: li
         torch.testing.assert_close(both, mirrored.encoder(images.flip(3)))
         torch.testing.assert_close(both, (plain.encoder(images) + plain.encoder(images.flip(3))) / 2)
         assert (both - plain.encoder(images)).abs().max() > 0.01
+
+
+def test_mirror_images_can_be_read_from_any_time_on(members: list[Checkpoint]) -> None:
+    plain, expected = ensemble_of(members)[0], ensemble_of(members, mirrored=True)[0]
+    soften(plain.head, 0.5)
+    soften(expected.head, 0.5)
+    model = with_mirror_images(plain)
+    assert model.architecture == expected.architecture
+    clips, lengths = torch.randn(2, 3, 1, 48, 48), torch.tensor([3, 1])
+    with torch.inference_mode():
+        assert torch.equal(model(clips, lengths).frame_logits, expected(clips, lengths).frame_logits)
+    with pytest.raises(ModelError, match="only an ensemble"):
+        with_mirror_images(members[0].model)
 
 
 def test_norms_are_folded_once_however_often_a_member_reads(members: list[Checkpoint]) -> None:

@@ -21,7 +21,7 @@ TOP = (
     "select, stop_after, precision, seed; "
 )
 KNOWN = (
-    "accurate, compact, compact-bilstm, mobilenet-bilstm, resnet18-bilstm, resnet50-bilstm, vgg, "
+    "accurate, compact, compact-bilstm, mobilenet-bilstm, resnet18-bilstm, resnet50-bilstm, teacher, vgg, "
     "papers/p1-resnet50-pretraining, papers/p1-resnet50-scratch, papers/p1-resnet50-transfer, "
     "papers/p2-compact-cnn, papers/p3-cnn-bilstm, papers/p3-hero-deep, papers/p3-hero-middle, "
     "papers/p3-hero-shallow, papers/p4-mobilenet-pretraining, papers/p5-resnet50"
