@@ -34,7 +34,7 @@ from seqfer.models.ensemble import with_mirror_images
 from seqfer.models.inference import DEVICES, choose_device
 from seqfer.training.head import HeadRecipe, train_head, with_head
 
-HEADS = {"compact": HeadRecipe(), "accurate": HeadRecipe(steps=100, report_every=25)}
+RECIPES = {"compact": HeadRecipe(), "accurate": HeadRecipe(steps=100, report_every=25)}  # of their heads
 HEAD = {"width": 64, "layers": 1, "reach": 25}  # a second on either side
 # How the teachers differ from each other: chance, and what they are disturbed by.
 BROAD = (
@@ -52,7 +52,7 @@ TAUGHT = ("teacher.once=true", "teacher.share=0.75", "teacher.temperature=1")
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("model", choices=HEADS)
+    parser.add_argument("model", choices=RECIPES)
     parser.add_argument("fer2013", type=Path, help="the data set's folder, or fer2013.csv")
     parser.add_argument("-o", "--run", type=Path, default=Path("runs/bundled"), help="folder of the run")
     parser.add_argument(
@@ -80,8 +80,8 @@ def main() -> None:
         both = (trained("accurate", "networks/accurate", "seed=2"), encoder)
         encoder = run / "both"
         seqfer("ensemble", *both, "-o", encoder, "--overwrite")
-    recipe = HEADS[options.model]
-    if options.steps:
+    recipe = RECIPES[options.model]
+    if options.steps is not None:
         recipe = replace(recipe, steps=options.steps)
     calibrated, head = run / f"{options.model}-encoder", run / f"{options.model}-head"
     seqfer("calibrate", encoder, "--data", clean, "-o", calibrated, *device)

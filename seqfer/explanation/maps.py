@@ -161,7 +161,7 @@ class Explainer:
         for layer, middle in self._layers.items():
             weighed: Tensor = LayerGradCam(self._logits, layer).attribute(images, targets)
             weighed = weighed * weighed.shape[2:].numel()
-            seen = middle_of(total, middle) if middle else total
+            seen = middle_of(total, middle)
             seen += interpolate(weighed, seen.shape[2:], mode="bilinear", align_corners=False)
         return total.relu()[:, 0]
 

@@ -120,14 +120,16 @@ class VGGEncoder(nn.Module):
         return list(self.layers)
 
     def forward(self, images: Tensor) -> Tensor:  # (N, C, H, W) -> (N, D)
-        maps: Tensor = self.layers(middle_of(images, self.middle) if self.middle else images)
+        maps: Tensor = self.layers(middle_of(images, self.middle))
         return maps.flatten(1) if self._flattened else maps.mean((2, 3))
 
 
 def middle_of(images: Tensor, side: int) -> Tensor:
-    """The middle (N, C, `side`, `side`) of images (N, C, H, W) that are no smaller."""
+    """The middle (N, C, `side`, `side`) of images (N, C, H, W) that are no smaller; all of them if `side` is 0."""
+    if not side:
+        return images
     top, left = (images.shape[2] - side) // 2, (images.shape[3] - side) // 2
-    return images[:, :, top : top + side, left : left + side]
+    return images.narrow(2, top, side).narrow(3, left, side)  # which, unlike slices, refuses what is not there
 
 
 class _ResidualBlock(nn.Module):

@@ -96,6 +96,7 @@ def test_the_middle_of_an_image(shape: tuple[int, int], side: int, first: int) -
     cut = middle_of(image, side)
     assert cut.shape == (1, 1, side, side)
     assert cut[0, 0, 0, 0] == first
+    assert middle_of(image, 0) is image
 
 
 def test_an_encoder_of_the_middle_reads_nothing_around_it() -> None:

@@ -332,6 +332,13 @@ def test_the_trained_head_sees_as_much_at_once_as_in_training(tmp_path: Path) ->
             },
             "encoder 'vgg' cannot learn from 12 pixels",
         ),
+        (
+            {
+                "model__encoder": "vgg",
+                "model__encoder_settings": {"widths": [4], "convolutions": [1], "middle": 20},
+            },
+            "encoder 'vgg' cannot learn from 16 pixels",
+        ),
         (  # a single frame leaves its norms nothing to compare
             {"model__encoder": "resnet18", "model__encoder_settings": {}, "batch_size": 1},
             "encoder 'resnet18' cannot learn from 16 pixels",
