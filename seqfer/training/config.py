@@ -193,9 +193,10 @@ class OptimizerConfig:
     """How weights follow their gradients.
 
     Attributes:
-        name: sgd (with Nesterov's momentum), adam, adamw, rmsprop or adagrad.
+        name: sgd (with Nesterov's momentum), adam, adamw, muon, rmsprop or adagrad. muon moves convolutions'
+            kernels equally far in every direction, and all else as adamw does: dearer steps, far fewer of them.
         rate: the learning rate that the schedule scales.
-        momentum: of sgd and rmsprop; the first beta of adam and adamw.
+        momentum: of sgd, muon and rmsprop; the first beta of adam and adamw.
         weight_decay: of weight matrices and kernels; biases and norms go free.
         clip_norm: gradients longer than this are shortened to it; 0 leaves them.
         ema: decay of an exponential moving average of weights and norms' statistics, which is then what is
@@ -204,7 +205,7 @@ class OptimizerConfig:
             is validated and kept take their statistics; 0 keeps those that ran along (Wu & Johnson, 2021).
     """
 
-    name: Literal["sgd", "adam", "adamw", "rmsprop", "adagrad"] = "adamw"
+    name: Literal["sgd", "adam", "adamw", "muon", "rmsprop", "adagrad"] = "adamw"
     rate: float = 1e-3
     momentum: float = 0.9
     weight_decay: float = 0.01

@@ -11,6 +11,7 @@ from torch.optim.swa_utils import AveragedModel
 from seqfer.errors import OptionError
 from seqfer.models.classifier import SequenceClassifier
 from seqfer.training.config import OptimizerConfig
+from seqfer.training.muon import Muon
 
 
 def stages_of(model: SequenceClassifier) -> list[nn.Module]:
@@ -47,6 +48,8 @@ def make_optimizer(
                 groups.append({"params": chosen, "weight_decay": decay, "share": share})
     if config.name == "sgd":
         return torch.optim.SGD(groups, config.rate, config.momentum, nesterov=config.momentum > 0)
+    if config.name == "muon":
+        return Muon(groups, config.rate, config.momentum)
     if config.name == "rmsprop":
         return torch.optim.RMSprop(groups, config.rate, momentum=config.momentum)
     if config.name == "adagrad":

@@ -166,7 +166,7 @@ def test_changes_that_cannot_be_made_are_one_line(change: str, message: str, tmp
         ),
         (
             "optimizer: {name: sdg}",
-            "optimizer.name: input should be 'sgd', 'adam', 'adamw', 'rmsprop' or 'adagrad', not 'sdg'",
+            "optimizer.name: input should be 'sgd', 'adam', 'adamw', 'muon', 'rmsprop' or 'adagrad', not 'sdg'",
         ),
         (
             "model: {encoder: vgg19}",

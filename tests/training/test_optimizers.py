@@ -13,6 +13,7 @@ from seqfer.labels import EKMAN6
 from seqfer.models.classifier import Architecture, SequenceClassifier
 from seqfer.preprocess import Preprocess
 from seqfer.training.config import OptimizerConfig
+from seqfer.training.muon import Muon
 from seqfer.training.optimizers import make_optimizer, moving_average, set_rate, stage_rates, stages_of
 from tests.training.striped_clips import SMALL
 
@@ -98,11 +99,12 @@ def test_weights_decay_but_biases_and_norms_do_not(model: SequenceClassifier) ->
         ("sgd", torch.optim.SGD, {"momentum": 0.8, "nesterov": True}),
         ("adam", torch.optim.Adam, {"betas": (0.8, 0.999)}),
         ("adamw", torch.optim.AdamW, {"betas": (0.8, 0.999)}),
+        ("muon", Muon, {"momentum": 0.8}),
         ("rmsprop", torch.optim.RMSprop, {"momentum": 0.8}),
         ("adagrad", torch.optim.Adagrad, {}),
     ],
 )
-def test_optimisers_are_those_of_pytorch(
+def test_optimisers_are_those_that_are_named(
     model: SequenceClassifier, name: Any, kind: type, settings: dict[str, Any]
 ) -> None:
     optimizer = make_optimizer(model, OptimizerConfig(name, momentum=0.8), (1.0,))
