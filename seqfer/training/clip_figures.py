@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from seqfer.datasets.fer2013 import StillSet
@@ -60,10 +61,11 @@ def validation_clips(
     """Clips of held-out stills, the same ones whenever they are made; at most one begins with each still."""
     generator = torch.Generator().manual_seed(seed)
     order = torch.randperm(len(stills), generator=generator)[:count]
-    labels = len(predictor.architecture.labels)
+    labels = torch.from_numpy(stills.labels)
+    truth = torch.nn.functional.one_hot(labels, len(predictor.architecture.labels)).float()
     parts = []
     for chosen in torch.split(order, 32):
-        clips = make_clips(stills, chosen, frames, labels, style, generator)
+        clips = make_clips(stills, chosen, frames, truth, style, generator)
         parts.append(EncodedClips(encode_clips(predictor, clips), clips.targets, clips.pure, clips.steady))
     columns = ("embeddings", "targets", "pure", "steady")
     return EncodedClips(*(torch.cat([getattr(part, column) for part in parts]) for column in columns))
@@ -72,12 +74,16 @@ def validation_clips(
 def encode_clips(predictor: Predictor, clips: Clips) -> Tensor:
     """Embeddings (B, T, D) float32 of clips."""
     count, length = clips.frames.shape[:2]
-    frames = clips.frames.reshape(count * length, *clips.frames.shape[2:], 1)
+    return encode_pictures(predictor, clips.frames.reshape(-1, *clips.frames.shape[2:])).reshape(count, length, -1)
+
+
+def encode_pictures(predictor: Predictor, pictures: NDArray[np.uint8]) -> Tensor:
+    """Embeddings (N, D) float32 of grey pictures (N, H, W), on the CPU."""
     encoded = [
-        predictor.encode(frames[first : first + ENCODED_AT_ONCE])
-        for first in range(0, len(frames), ENCODED_AT_ONCE)
+        predictor.encode(pictures[first : first + ENCODED_AT_ONCE, :, :, None])
+        for first in range(0, len(pictures), ENCODED_AT_ONCE)
     ]
-    return torch.from_numpy(np.concatenate(encoded)).float().reshape(count, length, -1)
+    return torch.from_numpy(np.concatenate(encoded)).float()
 
 
 @torch.inference_mode()

@@ -66,7 +66,7 @@ class Clips:
 
     Attributes:
         frames: (B, T, H, W) uint8.
-        targets: (B, T, K) float, how much of each frame shows each expression; rows sum to 1.
+        targets: (B, T, K) float, what is to be said of each frame: probabilities.
         pure: (B, T) bool, whether a frame shows one still alone.
         steady: (B,) bool, whether a clip shows the same still throughout.
     """
@@ -81,7 +81,7 @@ class Clips:
 
 
 def make_clips(
-    stills: StillSet, chosen: Tensor, frames: int, labels: int, style: ClipStyle, generator: torch.Generator
+    stills: StillSet, chosen: Tensor, frames: int, answers: Tensor, style: ClipStyle, generator: torch.Generator
 ) -> Clips:
     """One clip for each chosen still.
 
@@ -90,7 +90,8 @@ def make_clips(
             another expression than the one before.
         chosen: (B,) positions of each clip's first still.
         frames: T, the clips' length.
-        labels: K.
+        answers: (N, K) float, what is to be said of each still: probabilities. While a clip passes from one still
+            to another, it is the mixture.
         style: what the clips are made like.
         generator: of everything that is random.
     """
@@ -100,7 +101,6 @@ def make_clips(
     second = _of_another_expression(shown, chosen, generator)
     sources = torch.stack([chosen, second, _of_another_expression(shown, second, generator)], dim=1)  # (B, 3)
     images = torch.from_numpy(stills.images)[sources].float() / 255  # (B, 3, H, W)
-    one_hot = torch.nn.functional.one_hot(shown[sources], labels).float()
     mixed = torch.einsum("bts,bshw->bthw", weights, images).flatten(0, 1)[:, None]  # (B * T, 1, H, W)
     noise = wander(frames, style.frame_rate, generator, count)
     if style.calmest < 1:
@@ -108,7 +108,7 @@ def make_clips(
         noise = 0.5 + shares * (noise - 0.5)  # numbers around one half disturb nothing
     disturbed = disturb(mixed, draw(style.strength, noise.flatten(0, 1)), generator)
     pixels = (disturbed * 255).round().to(torch.uint8).reshape(count, frames, *images.shape[2:])
-    targets = torch.einsum("bts,bsk->btk", weights, one_hot)
+    targets = torch.einsum("bts,bsk->btk", weights, answers[sources])
     return Clips(pixels.numpy(), targets, weights.amax(2) == 1, weights[:, :, 0].amin(1) == 1)
 
 

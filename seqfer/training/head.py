@@ -23,7 +23,7 @@ from seqfer.models.classifier import SequenceClassifier
 from seqfer.models.ensemble import AverageHead
 from seqfer.models.heads import BiLSTMHead, MeanHead, SequenceOutput
 from seqfer.models.inference import Predictor
-from seqfer.training.clip_figures import ClipFigures, encode_clips, measure_head, validation_clips
+from seqfer.training.clip_figures import ClipFigures, encode_clips, encode_pictures, measure_head, validation_clips
 from seqfer.training.clips import Clips, ClipStyle, make_clips
 from seqfer.training.results import on_disk
 from seqfer.training.state import RunState, digest_of
@@ -123,7 +123,10 @@ def train_head(
 ) -> Iterator[HeadReport]:
     """Train a BiLSTM head until the recipe's last step, from wherever `run` stands; `run/best` is chosen.
 
-    The encoder and the head's reading of single frames stay as they are.
+    The encoder and the head's reading of single frames stay as they are. What that reading says of a still as it
+    is, is what the head learns to say of its clips, so that it sees through disturbances and is no surer of itself
+    where nothing disturbs than single frames are; labels would teach it to be, as the encoder has seen these
+    stills before.
 
     Args:
         model: of `with_head`; its head is trained in place.
@@ -149,7 +152,6 @@ def train_head(
     head.to(device)
     head.dropout.p = recipe.dropout
     head.frame.requires_grad_(False)
-    labels = len(model.architecture.labels)
     optimizer = torch.optim.Adam([p for p in head.parameters() if p.requires_grad], recipe.peak_rate)
     scheduler = torch.optim.lr_scheduler.LambdaLR(
         optimizer, lambda step: 0.5 + 0.5 * cos(pi * min(1.0, step / recipe.steps))
@@ -167,6 +169,7 @@ def train_head(
     if not done:
         with on_disk(run):
             state.save(0)  # a model that was chosen before the first state would bar the way back
+    answers = frame_readings(predictor, head, train)
     held_out = validation_clips(predictor, validation, recipe.validation_clips, recipe.longest, recipe.style)
     loss_sum, start = 0.0, perf_counter()
     for step in range(done, recipe.steps):
@@ -176,7 +179,7 @@ def train_head(
         length = round(recipe.longest ** float(torch.rand((), generator=generator)))
         count = max(1, recipe.frames_per_step // length)
         chosen = torch.randint(len(train), (count,), generator=generator)
-        clips = make_clips(train, chosen, length, labels, recipe.style, generator)
+        clips = make_clips(train, chosen, length, answers, recipe.style, generator)
         output: SequenceOutput = head(encode_clips(predictor, clips).to(device), torch.full((count,), length))
         loss = _loss(output, clips)
         optimizer.zero_grad()
@@ -201,6 +204,14 @@ def train_head(
             steps = (step % recipe.report_every) + 1
             yield HeadReport(step + 1, loss_sum / steps, figures, is_best, perf_counter() - start)
             loss_sum, start = 0.0, perf_counter()
+
+
+@torch.inference_mode()
+def frame_readings(predictor: Predictor, head: BiLSTMHead, stills: StillSet) -> Tensor:
+    """Probabilities (N, K) that a head gives stills by its reading of single frames."""
+    embeddings = encode_pictures(predictor, stills.images)
+    read: Tensor = head.frame(embeddings.to(head.frame.weight.device)).softmax(1)
+    return read.cpu()
 
 
 def _loss(output: SequenceOutput, clips: Clips) -> Tensor:

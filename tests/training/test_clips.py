@@ -18,7 +18,7 @@ STILLS = StillSet(
 def clips(frames: int, changes: float, strength: Strength = NOTHING, seed: int = 0) -> Clips:
     style = ClipStyle(changes=changes, strength=strength)
     chosen = torch.arange(7).repeat(20)
-    return make_clips(STILLS, chosen, frames, 7, style, torch.Generator().manual_seed(seed))
+    return make_clips(STILLS, chosen, frames, torch.eye(7), style, torch.Generator().manual_seed(seed))
 
 
 def test_steady_clips_show_their_still_throughout() -> None:
@@ -39,6 +39,16 @@ def test_passages_are_labelled_as_they_look() -> None:
     passing = (made.targets.amax(2) < 1).float().mean()
     assert 0.03 < passing < 0.4
     assert made.targets[:, 0].argmax(1).tolist() != made.targets[:, -1].argmax(1).tolist()
+
+
+def test_targets_are_what_is_to_be_said_of_the_stills() -> None:
+    answers = torch.rand(7, 3, generator=torch.Generator().manual_seed(0)).softmax(1)
+    chosen = torch.arange(7).repeat(20)
+    style = ClipStyle(changes=0.5, strength=NOTHING)
+    made = make_clips(STILLS, chosen, 20, answers, style, torch.Generator().manual_seed(0))
+    assert made.targets.shape == (140, 20, 3)
+    torch.testing.assert_close(made.targets[made.steady], answers[chosen[made.steady], None].expand(-1, 20, -1))
+    torch.testing.assert_close(made.targets.sum(2), torch.ones(140, 20))
 
 
 def test_some_clips_change_and_some_do_not() -> None:
@@ -63,7 +73,7 @@ def test_every_clip_has_its_own_share_of_the_disturbances() -> None:
     def moved(calmest: float) -> np.ndarray:
         style = ClipStyle(changes=0.0, strength=Strength(gamma=0.8, noise=0, occlusion=0), calmest=calmest)
         made = make_clips(
-            STILLS, torch.arange(7).repeat(20), 20, 7, style, torch.Generator().manual_seed(0)
+            STILLS, torch.arange(7).repeat(20), 20, torch.eye(7), style, torch.Generator().manual_seed(0)
         ).frames.astype(float)
         return np.abs(made - made[:, :1]).mean((1, 2, 3))
 

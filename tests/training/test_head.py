@@ -174,3 +174,12 @@ def test_stopped_and_started_again_it_ends_the_same(
     assert run(encoder, folder) == []
     with pytest.raises(ModelError, match="begun with another head;"):
         run(encoder, folder, width=8)
+
+
+def test_it_learns_what_the_encoder_says_not_the_labels(encoder: SequenceClassifier, tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    model = with_head(encoder, "bilstm", width=16)
+    recipe = replace(RECIPE, steps=20, validation_clips=30)
+    mislabelled = StillSet(TRAIN.images, (TRAIN.labels + 1) % 7)
+    (report,) = train_head(model, mislabelled, VALIDATION, recipe, tmp_path, CPU, {})
+    assert report.validation.frame_accuracy > report.validation.frame_accuracy_alone
