@@ -19,7 +19,6 @@ on.
 from __future__ import annotations
 
 import argparse
-from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -34,7 +33,7 @@ from seqfer.models.ensemble import with_mirror_images
 from seqfer.models.inference import DEVICES, choose_device
 from seqfer.training.head import HeadRecipe, train_head, with_head
 
-RECIPES = {"compact": HeadRecipe(), "accurate": HeadRecipe(steps=100, report_every=25)}  # of their heads
+MODELS = ("compact", "accurate")
 HEAD = {"width": 64, "layers": 1, "reach": 25}  # a second on either side
 # How the teachers differ from each other: chance, and what they are disturbed by.
 BROAD = (
@@ -52,7 +51,7 @@ TAUGHT = ("teacher.once=true", "teacher.share=0.75", "teacher.temperature=1")
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("model", choices=RECIPES)
+    parser.add_argument("model", choices=MODELS)
     parser.add_argument("fer2013", type=Path, help="the data set's folder, or fer2013.csv")
     parser.add_argument("-o", "--run", type=Path, default=Path("runs/bundled"), help="folder of the run")
     parser.add_argument(
@@ -80,9 +79,7 @@ def main() -> None:
         both = (trained("accurate", "networks/accurate", "seed=2"), encoder)
         encoder = run / "both"
         seqfer("ensemble", *both, "-o", encoder, "--overwrite")
-    recipe = RECIPES[options.model]
-    if options.steps is not None:
-        recipe = replace(recipe, steps=options.steps)
+    recipe = HeadRecipe() if options.steps is None else HeadRecipe(steps=options.steps)
     calibrated, head = run / f"{options.model}-encoder", run / f"{options.model}-head"
     seqfer("calibrate", encoder, "--data", clean, "-o", calibrated, *device)
     train_clips(calibrated, clean, recipe, head, choose_device(options.device))

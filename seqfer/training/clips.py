@@ -45,6 +45,7 @@ class ClipStyle:
         strength: of the disturbances.
         calmest: the least share of them that a clip may have: each has its own, drawn evenly from there to 1. Who
             has seen only troubled clips takes frames that agree for more evidence than they are.
+        undisturbed: chance that nothing disturbs a clip.
     """
 
     frame_rate: float = 25.0
@@ -52,12 +53,13 @@ class ClipStyle:
     fade_s: tuple[float, float] = (0.1, 0.5)
     strength: Strength = CLIP_STRENGTH
     calmest: float = 1.0
+    undisturbed: float = 0.0
 
     def __post_init__(self) -> None:
         if not 0 <= self.changes <= 1 or not 0 < self.fade_s[0] <= self.fade_s[1]:
             raise OptionError("changes must lie in [0, 1], fade_s must be two increasing durations")
-        if not 0 <= self.calmest <= 1:
-            raise OptionError(f"calmest must lie in [0, 1], not {self.calmest}")
+        if not 0 <= self.calmest <= 1 or not 0 <= self.undisturbed <= 1:
+            raise OptionError("calmest and undisturbed must lie in [0, 1]")
 
 
 @dataclass(frozen=True)
@@ -103,8 +105,9 @@ def make_clips(
     images = torch.from_numpy(stills.images)[sources].float() / 255  # (B, 3, H, W)
     mixed = torch.einsum("bts,bshw->bthw", weights, images).flatten(0, 1)[:, None]  # (B * T, 1, H, W)
     noise = wander(frames, style.frame_rate, generator, count)
-    if style.calmest < 1:
+    if style.calmest < 1 or style.undisturbed:
         shares = style.calmest + (1 - style.calmest) * torch.rand(count, 1, 1, generator=generator)
+        shares = shares * (torch.rand(count, 1, 1, generator=generator) >= style.undisturbed)
         noise = 0.5 + shares * (noise - 0.5)  # numbers around one half disturb nothing
     disturbed = disturb(mixed, draw(style.strength, noise.flatten(0, 1)), generator)
     pixels = (disturbed * 255).round().to(torch.uint8).reshape(count, frames, *images.shape[2:])

@@ -48,15 +48,15 @@ class HeadRecipe:
         style: what the clips are made like.
     """
 
-    steps: int = 400
+    steps: int = 100
     frames_per_step: int = 2048
     longest: int = 100
     peak_rate: float = 2e-3
     dropout: float = 0.3
-    report_every: int = 50
+    report_every: int = 25
     validation_clips: int = 800
     seed: int = 0
-    style: ClipStyle = field(default_factory=lambda: ClipStyle(calmest=0.0))
+    style: ClipStyle = field(default_factory=lambda: ClipStyle(calmest=0.0, undisturbed=0.2))
 
     def __post_init__(self) -> None:
         if self.steps < 1 or self.report_every < 1 or self.longest < 2:

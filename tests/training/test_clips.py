@@ -83,6 +83,16 @@ def test_every_clip_has_its_own_share_of_the_disturbances() -> None:
     assert mixed.min() < 0.3 * troubled.min()
 
 
+def test_some_clips_are_not_disturbed_at_all() -> None:
+    style = ClipStyle(changes=0.0, strength=Strength(flip=0), undisturbed=0.3)
+    made = make_clips(
+        STILLS, torch.arange(7).repeat(30), 10, torch.eye(7), style, torch.Generator().manual_seed(0)
+    )
+    as_they_are = np.tile(STILLS.images, (30, 1, 1))[:, None]
+    calm = (np.abs(made.frames.astype(int) - as_they_are) <= 1).all((1, 2, 3))
+    assert 0.2 < calm.mean() < 0.4
+
+
 def test_the_same_seed_gives_the_same_clips() -> None:
     assert (clips(20, 0.5, Strength(), 3).frames == clips(20, 0.5, Strength(), 3).frames).all()
 
@@ -92,5 +102,5 @@ def test_impossible_styles_are_refused() -> None:
         ClipStyle(changes=1.5)
     with pytest.raises(OptionError):
         ClipStyle(fade_s=(0.5, 0.1))
-    with pytest.raises(OptionError, match="calmest must lie in"):
+    with pytest.raises(OptionError, match="calmest and undisturbed must lie in"):
         ClipStyle(calmest=-0.1)
