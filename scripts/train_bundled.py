@@ -116,10 +116,11 @@ def train_clips(start: Path, data: Path, recipe: HeadRecipe, run: Path, device: 
     for report in train_head(model, train, validation, recipe, run, device, encoder.provenance.training):
         v = report.validation
         print(
-            f"step {report.step:4d}  loss {report.loss:.4f}  clips of PublicTest: accuracy {v.clip_accuracy:.4f} "
-            f"(mean of frames {v.clip_accuracy_of_means:.4f}), frames {v.frame_accuracy:.4f} "
-            f"(alone {v.frame_accuracy_alone:.4f}), label changes per second {v.changes_per_s:.2f} "
-            f"(alone {v.changes_per_s_alone:.2f}){' *' if report.best else '  '} {report.seconds:.0f} s",
+            f"step {report.step:4d}  loss {report.loss:.4f}  clips of PublicTest: log loss {v.log_loss:.4f}, "
+            f"accuracy {v.clip_accuracy:.4f} (mean of frames {v.clip_accuracy_of_means:.4f}), "
+            f"frames {v.frame_accuracy:.4f} (alone {v.frame_accuracy_alone:.4f}), "
+            f"label changes per second {v.changes_per_s:.2f} (alone {v.changes_per_s_alone:.2f})"
+            f"{' *' if report.best else '  '} {report.seconds:.0f} s",
             flush=True,
         )
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from seqfer.datasets.fer2013 import StillSet
-from seqfer.evaluation.calibration import reliability
+from seqfer.evaluation.calibration import log_loss, reliability
 from seqfer.models.heads import BiLSTMHead, SequenceOutput
 from seqfer.models.inference import Predictor
 from seqfer.training.clips import Clips, ClipStyle, make_clips
@@ -28,6 +28,7 @@ class ClipFigures:
         frame_accuracy: of frames that show one still alone, in all clips, by the head's frame logits.
         frame_accuracy_alone: of the same frames, each read alone.
         frame_ece: expected calibration error of the same frames, by the head.
+        log_loss: of steady clips and of frames that show one still alone, added, by the head; nats.
         changes_per_s: changes of the leading label per second, by the head.
         changes_per_s_alone: the same, each frame read alone.
         clips: steady clips counted.
@@ -39,6 +40,7 @@ class ClipFigures:
     frame_accuracy: float
     frame_accuracy_alone: float
     frame_ece: float
+    log_loss: float
     changes_per_s: float
     changes_per_s_alone: float
     clips: int
@@ -91,15 +93,16 @@ def measure_head(head: BiLSTMHead, clips: EncodedClips, frame_rate: float) -> Cl
     """A head's figures on clips, beside those of its own frame-wise reading."""
     device = head.frame.weight.device
     truth = clips.targets.argmax(2)
-    alone_parts, clip_parts, frame_parts = [], [], []
+    alone_parts, clip_parts, frame_parts = [], [], []  # probabilities
     for embeddings in torch.split(clips.embeddings, 64):
         lengths = torch.full((len(embeddings),), embeddings.shape[1])
         output: SequenceOutput = head(embeddings.to(device), lengths)
         alone_parts.append(head.frame(embeddings.to(device)).softmax(2).cpu())
-        clip_parts.append(output.clip_logits.argmax(1).cpu())
+        clip_parts.append(output.clip_logits.softmax(1).cpu())
         frame_parts.append(output.frame_logits.softmax(2).cpu())
     alone, clip, said = torch.cat(alone_parts), torch.cat(clip_parts), torch.cat(frame_parts)
     frame = said.argmax(2)
+    leading = clip.argmax(1)
     steady, pure = clips.steady, clips.pure
     seconds = truth.numel() / frame_rate
 
@@ -110,11 +113,13 @@ def measure_head(head: BiLSTMHead, clips: EncodedClips, frame_rate: float) -> Cl
         return float((labels[:, 1:] != labels[:, :-1]).sum()) / seconds
 
     return ClipFigures(
-        clip_accuracy=share(clip[steady] == truth[steady, 0]),
+        clip_accuracy=share(leading[steady] == truth[steady, 0]),
         clip_accuracy_of_means=share(alone[steady].mean(1).argmax(1) == truth[steady, 0]),
         frame_accuracy=share(frame[pure] == truth[pure]),
         frame_accuracy_alone=share(alone.argmax(2)[pure] == truth[pure]),
         frame_ece=reliability(said[pure].double().numpy(), truth[pure].numpy()).ece,
+        log_loss=log_loss(clip[steady].double().numpy(), truth[steady, 0].numpy())
+        + log_loss(said[pure].double().numpy(), truth[pure].numpy()),
         changes_per_s=changes(frame),
         changes_per_s_alone=changes(alone.argmax(2)),
         clips=int(steady.sum()),

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field, replace
-from math import cos, isfinite, pi
+from math import cos, exp, isfinite, pi
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -131,7 +131,7 @@ def train_head(
     Args:
         model: of `with_head`; its head is trained in place.
         train: stills to make clips from.
-        validation: stills whose clips choose the best step, by clip accuracy plus frame accuracy.
+        validation: stills whose clips choose the best step, by the log loss of clips and frames.
         recipe: how.
         run: folder of the run; holds `state.pt` after each report and the checkpoint `best`.
         device: where to compute.
@@ -193,7 +193,7 @@ def train_head(
         if (step + 1) % recipe.report_every == 0 or step + 1 == recipe.steps:
             head.eval()
             figures = measure_head(head, held_out, rate)
-            merit = figures.clip_accuracy + figures.frame_accuracy
+            merit = exp(-figures.log_loss)  # in as many clips it shows finer differences than accuracy
             is_best = merit > best
             best = max(best, merit)
             record = {**provenance, "head_recipe": asdict(recipe), "chosen_step": step + 1}
