@@ -47,10 +47,10 @@ def test_one_video_to_all_its_files(demo_clip: Path, tmp_path: Path) -> None:
     assert document["model"]["name"] == "compact"
 
 
-def test_several_videos_one_of_them_bad(demo_clip: Path, tmp_path: Path) -> None:
+def test_several_videos_one_of_them_bad(demo_clip: Path, tmp_path: Path, run_here: Run) -> None:
     good = write_clip(tmp_path / "good.mp4", CLIP)
     (tmp_path / "bad.mp4").write_text("no video")
-    done = seqfer("annotate", "missing.mp4", "bad.mp4", good, "-o", "out", cwd=tmp_path)
+    done = run_here("annotate", "missing.mp4", "bad.mp4", good, "-o", "out", cwd=tmp_path)
     assert done.returncode == 1
     errors = done.stderr.splitlines()
     assert [line.split(":")[0] for line in errors] == ["error", "error"]
@@ -64,11 +64,11 @@ def test_several_videos_one_of_them_bad(demo_clip: Path, tmp_path: Path) -> None
     assert "bad.mp4" in closing
 
 
-def test_a_folder_of_videos(tmp_path: Path) -> None:
+def test_a_folder_of_videos(tmp_path: Path, run_here: Run) -> None:
     for name in ("s1/a.mp4", "s2/a.mp4", "s2/b.mkv"):
         (tmp_path / "data" / name).parent.mkdir(parents=True, exist_ok=True)
         write_clip(tmp_path / "data" / name, CLIP[:5])
-    done = seqfer("annotate", "data", "-o", "out", cwd=tmp_path)
+    done = run_here("annotate", "data", "-o", "out", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     found = {str(path.parent.relative_to(tmp_path / "out")) for path in (tmp_path / "out").rglob("frames.csv")}
     assert found == {"s1/a", "s2/a", "b"}
@@ -277,7 +277,9 @@ def test_results_are_not_overwritten_unless_told(tmp_path: Path, run_here: Run) 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there is no SIGKILL")
 @pytest.mark.parametrize("delay_s", [0.0, 0.6])
-def test_a_killed_run_leaves_nothing_under_a_final_name(demo_clip: Path, tmp_path: Path, delay_s: float) -> None:
+def test_a_killed_run_leaves_nothing_under_a_final_name(
+    demo_clip: Path, tmp_path: Path, delay_s: float, run_here: Run
+) -> None:
     finished = write_clip(tmp_path / "a.mp4", CLIP)
     command = [sys.executable, "-m", "seqfer.cli.main", "annotate", str(finished), str(demo_clip), "--overlay"]
     process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
@@ -289,20 +291,20 @@ def test_a_killed_run_leaves_nothing_under_a_final_name(demo_clip: Path, tmp_pat
     process.stdout.close()
     visible = {name for name in names(tmp_path / "seqfer-out") if not name.startswith(".")}
     assert visible == {"a"}
-    again = seqfer("annotate", demo_clip, "--every", "10", cwd=tmp_path)
+    again = run_here("annotate", demo_clip, "--every", "10", cwd=tmp_path)
     assert again.returncode == 0, again.stderr
     assert names(tmp_path / "seqfer-out") == {"a", "demo"}
 
 
-def test_damaged_and_cut_off_files(tmp_path: Path, shared_videos: Path) -> None:
+def test_damaged_and_cut_off_files(tmp_path: Path, shared_videos: Path, run_here: Run) -> None:
     damaged = shared_videos / "broken" / "decord_corrupted.mp4"
-    done = seqfer("annotate", damaged, "-o", "out", cwd=tmp_path)
+    done = run_here("annotate", damaged, "-o", "out", cwd=tmp_path)
     assert done.returncode == 0
     assert "1 frame not decoded" in done.stderr
     assert len(done.stderr.splitlines()) == 1
     whole = (shared_videos / "pyfeat" / "WolfgangLanger_Pexels.mp4").read_bytes()
     (tmp_path / "cut.mp4").write_bytes(whole[: len(whole) // 4])
-    done = seqfer("annotate", "cut.mp4", "-o", "out", cwd=tmp_path)
+    done = run_here("annotate", "cut.mp4", "-o", "out", cwd=tmp_path)
     assert done.returncode == 1
     assert len(done.stderr.splitlines()) == 1
     assert "cut.mp4: is cut off; " in done.stderr

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import seqfer as package
-from tests.end_to_end.commands import seqfer
+from tests.end_to_end.commands import Run, seqfer
 
 ROOT = Path(__file__).parents[2]
 
@@ -45,7 +45,7 @@ def test_version(tmp_path: Path) -> None:
     assert seqfer("--version", cwd=tmp_path).stdout == f"seqfer {package.__version__}\n"
 
 
-def test_demo(tmp_path: Path) -> None:
+def test_demo(tmp_path: Path, run_here: Run) -> None:
     done = seqfer("demo", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
@@ -56,11 +56,11 @@ def test_demo(tmp_path: Path) -> None:
         if line.startswith("  seqfer-out"):
             assert (tmp_path / line.strip()).is_file()
     assert (tmp_path / "seqfer-out" / "seqfer-demo" / "overlay.mp4").is_file()
-    assert seqfer("demo", cwd=tmp_path).returncode == 0  # and again, over its own results
+    assert run_here("demo", cwd=tmp_path).returncode == 0  # and again, over its own results
 
 
-def test_models(tmp_path: Path) -> None:
-    done = seqfer("models", cwd=tmp_path)
+def test_models(tmp_path: Path, run_here: Run) -> None:
+    done = run_here("models", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     row = next(line for line in done.stdout.splitlines() if line.strip().startswith("compact"))
     assert "%" in row

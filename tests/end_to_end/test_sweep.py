@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import os
 import shlex
 import shutil
 import signal
@@ -15,12 +14,11 @@ from pathlib import Path
 import pytest
 
 from seqfer.models.checkpoint import load_checkpoint
-from tests.end_to_end.commands import Run, seqfer
+from tests.end_to_end.commands import Run
 from tests.end_to_end.test_training import epochs_done, manifest, small_set
 
 GRID = ("--grid", "batch_size=8", "--grid", "optimizer.name=sgd,adam,adamw")
 CELLS = [f"batch_size=8,optimizer.name={name}" for name in ("sgd", "adam", "adamw")]
-ONE_THREAD = {"OMP_NUM_THREADS": "1"}
 
 
 @pytest.fixture(scope="module")
@@ -35,9 +33,9 @@ def rows_of(folder: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
-def test_a_grid_killed_in_the_middle_ends_with_the_same_table(stills: Path, tmp_path: Path) -> None:
+def test_a_grid_killed_in_the_middle_ends_with_the_same_table(stills: Path, tmp_path: Path, run_here: Run) -> None:
     command = ("sweep", "c.yaml", "--data", "m.csv", *GRID, "--set", "epochs=4", "--device", "cpu")
-    done = seqfer(*command, "-o", tmp_path / "whole", cwd=stills, variables=ONE_THREAD)
+    done = run_here(*command, "-o", tmp_path / "whole", cwd=stills)
     assert (done.returncode, done.stderr) == (0, "")
     assert f"1/3 {CELLS[0]}: epoch 1/4  loss " in done.stdout
     rows = rows_of(tmp_path / "whole")
@@ -55,9 +53,7 @@ def test_a_grid_killed_in_the_middle_ends_with_the_same_table(stills: Path, tmp_
 
     parts = tmp_path / "parts"
     line = [sys.executable, "-m", "seqfer.cli.main", *command, "-o", str(parts)]
-    process = subprocess.Popen(
-        line, cwd=stills, env={**os.environ, **ONE_THREAD}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
+    process = subprocess.Popen(line, cwd=stills, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     while process.poll() is None and epochs_done(parts / CELLS[1]) < 2:
         time.sleep(0.005)
     process.send_signal(signal.SIGKILL)
@@ -65,8 +61,8 @@ def test_a_grid_killed_in_the_middle_ends_with_the_same_table(stills: Path, tmp_
     assert epochs_done(parts / CELLS[0]) == 4
     assert not (parts / CELLS[2]).exists()
     assert [row["accuracy"] != "" for row in rows_of(parts)] == [True, False, False]  # the table so far
-    assert "exists already; use --resume" in seqfer(*command, "-o", parts, cwd=stills).stderr
-    done = seqfer(*command, "-o", parts, "--resume", cwd=stills, variables=ONE_THREAD)
+    assert "exists already; use --resume" in run_here(*command, "-o", parts, cwd=stills).stderr
+    done = run_here(*command, "-o", parts, "--resume", cwd=stills)
     assert (done.returncode, done.stderr) == (0, "")
     assert f"1/3 {CELLS[0]}: done already" in done.stdout
     assert f"1/3 {CELLS[0]}: epoch" not in done.stdout
@@ -82,7 +78,7 @@ def test_a_grid_killed_in_the_middle_ends_with_the_same_table(stills: Path, tmp_
     # The command for the test split is one that can be given as it stands.
     advice = next(line for line in done.stdout.splitlines() if line.startswith("  seqfer evaluate "))
     assert "--split test" in advice
-    measured = seqfer(*shlex.split(advice)[1:], cwd=stills)
+    measured = run_here(*shlex.split(advice)[1:], cwd=stills)
     assert measured.returncode == 0
     assert (tmp_path / "parts-test" / "report.md").is_file()
 

@@ -47,9 +47,9 @@ def small_set(folder: Path, subjects: int = 6) -> Path:
     return folder
 
 
-def manifest(folder: Path, split: str) -> None:
+def manifest(folder: Path, split: str, command: Run = seqfer) -> None:
     options = ("--subject", "(?P<subject>S[0-9]+)_", "--split", split)
-    done = seqfer("manifest", "folder", "set", "-o", "m.csv", *options, cwd=folder)
+    done = command("manifest", "folder", "set", "-o", "m.csv", *options, cwd=folder)
     assert (done.returncode, done.stderr) == (0, "")
 
 
@@ -62,9 +62,9 @@ def stills(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_order_matters(tmp_path: Path, demo_clip: Path) -> None:
+def test_order_matters(tmp_path: Path, demo_clip: Path, run_here: Run) -> None:
     write_order_set(tmp_path / "set", demo_clip, subjects=12)
-    manifest(tmp_path, "subject:50/10/40")
+    manifest(tmp_path, "subject:50/10/40", run_here)
     (tmp_path / "c.yaml").write_text(
         "model: {encoder_settings: {stem_width: 16, widths: [16, 32, 64], blocks: [1, 1, 1]},\n"
         "        head_settings: {width: 32}, size: 32, frame_rate: 12.5}\n"
@@ -79,10 +79,10 @@ def test_order_matters(tmp_path: Path, demo_clip: Path) -> None:
     # The mean of frames sees the same in an onset as in its offset, however long it learns.
     alone = ("--set", "model.head=mean", "--set", "model.head_settings={}", "--set", "epochs=4")
     for head, changes in (("bilstm", ()), ("mean", alone)):
-        done = seqfer("train", "c.yaml", "--data", "m.csv", "-o", head, *changes, cwd=tmp_path)
+        done = run_here("train", "c.yaml", "--data", "m.csv", "-o", head, *changes, cwd=tmp_path)
         assert (done.returncode, done.stderr) == (0, "")
         command = ("evaluate", f"{head}/best", "--data", "m.csv", "--faces", "none", "-o", f"{head}-eval")
-        assert seqfer(*command, cwd=tmp_path).returncode == 0
+        assert run_here(*command, cwd=tmp_path).returncode == 0
         figures = json.loads((tmp_path / f"{head}-eval" / "metrics.json").read_text())
         assert figures["clips"] >= 24
         assert figures["intervals"]["units"] >= 4  # subjects, of whom the model has seen none
@@ -91,9 +91,11 @@ def test_order_matters(tmp_path: Path, demo_clip: Path) -> None:
     assert 0.35 <= accuracy["mean"] <= 0.65
 
 
-def test_liris_cse_from_videos_to_a_confusion_matrix(tmp_path: Path, demo_clip: Path) -> None:
+def test_liris_cse_from_videos_to_a_confusion_matrix(tmp_path: Path, demo_clip: Path, run_here: Run) -> None:
     write_liris_set(tmp_path / "LIRIS-CSE", demo_clip, subjects=3)
-    done = seqfer("manifest", "liris-cse", "LIRIS-CSE", "-o", "m.csv", "--split", "subject:34/33/33", cwd=tmp_path)
+    done = run_here(
+        "manifest", "liris-cse", "LIRIS-CSE", "-o", "m.csv", "--split", "subject:34/33/33", cwd=tmp_path
+    )
     assert done.returncode == 0
     assert [line.split(":")[1].strip().rpartition("/")[2] for line in done.stderr.splitlines()] == [
         "S2_happy_surprise_1.mp4",
@@ -118,7 +120,7 @@ def test_liris_cse_from_videos_to_a_confusion_matrix(tmp_path: Path, demo_clip: 
     architecture = load_checkpoint(tmp_path / "run" / "best").model.architecture
     assert (architecture.encoder, architecture.head, architecture.preprocess.size) == ("resnet50", "bilstm", 112)
     assert architecture.labels.names == ("happy", "sad", "surprise")
-    done = seqfer("evaluate", "run/best", "--data", "m.csv", "--split", "test", "-o", "eval", cwd=tmp_path)
+    done = run_here("evaluate", "run/best", "--data", "m.csv", "--split", "test", "-o", "eval", cwd=tmp_path)
     assert done.returncode == 0
     figures = json.loads((tmp_path / "eval" / "metrics.json").read_text())
     assert np.array(figures["confusion_matrix"]).shape == (3, 3)
@@ -133,9 +135,9 @@ def test_liris_cse_from_videos_to_a_confusion_matrix(tmp_path: Path, demo_clip: 
     assert header.endswith("p_happy,p_sad,p_surprise")
 
 
-def test_stills_from_a_folder_to_a_report(stills: Path, tmp_path: Path) -> None:
+def test_stills_from_a_folder_to_a_report(stills: Path, tmp_path: Path, run_here: Run) -> None:
     command = ("train", "c.yaml", "--data", "m.csv", "-o", tmp_path / "run", "--set", "epochs=6")
-    done = seqfer(*command, cwd=stills)
+    done = run_here(*command, cwd=stills)
     assert (done.returncode, done.stderr) == (0, "")
     lines = done.stdout.splitlines()
     assert len(lines) == 7
@@ -143,23 +145,23 @@ def test_stills_from_a_folder_to_a_report(stills: Path, tmp_path: Path) -> None:
     assert lines[-1].startswith("best epoch ")
     assert lines[-1].endswith(f"% of 12 validation clips -> {tmp_path / 'run' / 'best'}")
     options = ("--data", "m.csv", "--faces", "none", "-o", tmp_path / "e")
-    done = seqfer("evaluate", tmp_path / "run/best", *options, cwd=stills)
+    done = run_here("evaluate", tmp_path / "run/best", *options, cwd=stills)
     assert done.returncode == 0
     assert json.loads((tmp_path / "e" / "metrics.json").read_text())["accuracy"] > 0.8  # chance is 0.5
 
-    done = seqfer(*command, cwd=stills)
+    done = run_here(*command, cwd=stills)
     assert (done.returncode, done.stdout) == (1, "")
     assert "exists already; use --resume to go on with it" in done.stderr
-    done = seqfer(*command, "--resume", cwd=stills)
+    done = run_here(*command, "--resume", cwd=stills)
     assert done.returncode == 0
     assert done.stdout.splitlines()[0].endswith("; nothing is left to do")
 
 
-def test_a_cache_alone_is_enough(stills: Path, tmp_path: Path) -> None:
+def test_a_cache_alone_is_enough(stills: Path, tmp_path: Path, run_here: Run) -> None:
     for name in ("m.csv", "c.yaml"):
         shutil.copy(stills / name, tmp_path / name)
     shutil.copytree(stills / "cache", tmp_path / "cache")
-    done = seqfer("train", "c.yaml", "--data", "m.csv", "--cache", "cache", "-o", "run", cwd=tmp_path)
+    done = run_here("train", "c.yaml", "--data", "m.csv", "--cache", "cache", "-o", "run", cwd=tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
     assert not (tmp_path / "set").exists()
 
@@ -200,7 +202,7 @@ def epochs_done(run: Path) -> int:
         return 0
 
 
-def test_a_full_disk_is_one_line_and_leaves_what_was_whole(stills: Path, tmp_path: Path) -> None:
+def test_a_full_disk_is_one_line_and_leaves_what_was_whole(stills: Path, tmp_path: Path, run_here: Run) -> None:
     """No file may grow beyond a limit: the operating system ends a write in the middle, as on a full disk."""
     arguments = ["train", "c.yaml", "--data", "m.csv", "--cache", "cache", "-o", str(tmp_path / "run")]
     done = subprocess.run(
@@ -217,15 +219,15 @@ def test_a_full_disk_is_one_line_and_leaves_what_was_whole(stills: Path, tmp_pat
         f"error: {tmp_path / 'run'}: cannot be used (File too large); make room and go on with --resume\n"
     )
     assert not [path for path in (tmp_path / "run").rglob("*") if path.stat().st_size == 8_000]
-    done = seqfer(*arguments, "--resume", cwd=stills)
+    done = run_here(*arguments, "--resume", cwd=stills)
     assert (done.returncode, done.stderr) == (0, "")
 
 
-def test_cross_validation_counts_every_clip_once(tmp_path: Path) -> None:
+def test_cross_validation_counts_every_clip_once(tmp_path: Path, run_here: Run) -> None:
     small_set(tmp_path)
-    manifest(tmp_path, "kfold:3")
+    manifest(tmp_path, "kfold:3", run_here)
     command = ("crossval", "c.yaml", "--data", "m.csv", "-o", "cv", "--set", "epochs=3")
-    done = seqfer(*command, cwd=tmp_path)
+    done = run_here(*command, cwd=tmp_path)
     assert done.returncode == 0
     assert done.stderr == "note: 6 subjects are too few for these intervals to be trusted\n"
     assert "fold 2: epoch 3/3" in done.stdout
@@ -239,8 +241,8 @@ def test_cross_validation_counts_every_clip_once(tmp_path: Path) -> None:
     # As after a kill: one fold is not there yet, another lacks its last epochs.
     shutil.rmtree(tmp_path / "cv" / "fold-2")
     shutil.rmtree(tmp_path / "cv" / "evaluation")
-    assert "exists already; use --resume" in seqfer(*command, cwd=tmp_path).stderr
-    done = seqfer(*command, "--resume", cwd=tmp_path)
+    assert "exists already; use --resume" in run_here(*command, cwd=tmp_path).stderr
+    done = run_here(*command, "--resume", cwd=tmp_path)
     assert done.returncode == 0
     assert "fold 1: epoch" not in done.stdout
     assert json.loads((tmp_path / "cv" / "evaluation" / "metrics.json").read_text()) == figures
@@ -306,12 +308,12 @@ def bad_manifests(folder: Path) -> None:
     (folder / "damaged" / "cache.json").write_text("{")
 
 
-def test_what_is_broken_in_the_middle_is_listed_and_the_rest_learnt(tmp_path: Path) -> None:
+def test_what_is_broken_in_the_middle_is_listed_and_the_rest_learnt(tmp_path: Path, run_here: Run) -> None:
     small_set(tmp_path)
-    manifest(tmp_path, "subject:34/33/33")
+    manifest(tmp_path, "subject:34/33/33", run_here)
     first = next(record for record in read_manifest(tmp_path / "m.csv").records if record.split == "train")
     first.path.write_bytes(first.path.read_bytes()[:100])
-    done = seqfer("train", "c.yaml", "--data", "m.csv", "-o", "run", cwd=tmp_path)
+    done = run_here("train", "c.yaml", "--data", "m.csv", "-o", "run", cwd=tmp_path)
     assert done.returncode == 0
     assert done.stderr.startswith(f"note: {first.clip_id}: ")
     assert len(done.stderr.splitlines()) == 1
