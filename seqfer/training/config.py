@@ -135,6 +135,10 @@ class WindowConfig:
         if self.side < 0 or not 0 <= self.share < 1 or bool(self.side) != bool(self.share):
             raise OptionError("window.side and window.share (below 1) must both be positive, or both 0")
 
+    def epochs_of(self, epochs: int) -> int:
+        """In how many of a run's epochs no more is seen; the last one shows whole crops, however short the run."""
+        return min(round(self.share * epochs), epochs - 1)
+
 
 @dataclass(frozen=True)
 class LossConfig:
@@ -194,7 +198,8 @@ class OptimizerConfig:
 
     Attributes:
         name: sgd (with Nesterov's momentum), adam, adamw, muon, rmsprop or adagrad. muon moves convolutions'
-            kernels equally far in every direction, and all else as adamw does: dearer steps, far fewer of them.
+            kernels equally far in every direction, and all else as adamw does: somewhat dearer steps, each of
+            which brings more.
         rate: the learning rate that the schedule scales.
         momentum: of sgd, muon and rmsprop; the first beta of adam and adamw.
         weight_decay: of weight matrices and kernels; biases and norms go free.

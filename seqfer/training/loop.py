@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from seqfer.datasets.packed import PackedClip, PackedClips, draw_frames
 from seqfer.errors import ModelError, OptionError, OutputError
 from seqfer.files import write_whole
-from seqfer.models.checkpoint import save_checkpoint
+from seqfer.models.checkpoint import load_checkpoint, save_checkpoint
 from seqfer.models.classifier import SequenceClassifier
 from seqfer.models.encoders import middle_of
 from seqfer.models.heads import SequenceOutput
@@ -36,7 +36,7 @@ from seqfer.training.objective import Lesson, Mix, balanced_weights, draw_mix, l
 from seqfer.training.optimizers import make_optimizer, moving_average, set_rate, stage_rates, stages_of
 from seqfer.training.processes import Team
 from seqfer.training.reader import Reader, autocast_type
-from seqfer.training.records import CURVES, METRICS, TENSORBOARD, write_records
+from seqfer.training.records import CURVES, METRICS, TENSORBOARD, records_stand, write_records
 from seqfer.training.reports import EpochReport, Progress, StepReport
 from seqfer.training.results import measure, merit, on_disk, provenance_of, with_precise_norms
 from seqfer.training.schedule import Merit, rate_factor, without_gain
@@ -124,7 +124,7 @@ class Trainer:
             self._teacher = Teacher(given.model, self._dtype, device)
         self._given = {"start": start, "teacher": given.sha256 if given else "none"}
         self._scaler = torch.amp.GradScaler(device.type, enabled=self._dtype == torch.float16)
-        self._progress, self._drawn = Progress(), -math.inf
+        self._progress, self._drawn = Progress(), perf_counter()
         self._state = self._run_state()
         with on_disk(run):
             self._step, _ = self._state.restore()
@@ -153,8 +153,8 @@ class Trainer:
         if self.team.leads:
             with on_disk(self.run_folder), write_whole(self.run_folder / CONFIG) as place:
                 place.write_text(to_yaml(self.config), encoding="utf-8")
-        if self.history and self._step % self._batches.steps == 0:
-            self._leave_results(self._kept_model())  # again, in case that the run was killed while it wrote them
+        if self.history and self._step % self._batches.steps == 0 and not self._results_stand():
+            self._leave_results(self._kept_model())  # the run was killed while it wrote them
         while not self.finished:
             start = perf_counter()
             yield from self._epoch(len(self.history))
@@ -222,7 +222,7 @@ class Trainer:
             drawn = repeated(draw(config.augmentation, batch.noise), batch.lengths, self.device)
             planes = disturb(planes, drawn, generator)
         images = preprocess.scale(planes)
-        if len(self.history) < round(config.window.share * config.epochs):
+        if len(self.history) < config.window.epochs_of(config.epochs):
             images = middle_of(images, config.window.side)
         mix = draw_mix(len(batch.lengths), config.loss.mixup, batch.seed)
         if mix is not None:
@@ -279,6 +279,15 @@ class Trainer:
             self._drawn = perf_counter() if draw else self._drawn
         if not (self.run_folder / BEST).is_dir():
             raise ModelError(f"{self.run_folder / BEST}: missing, and cannot be made again; choose another folder")
+
+    def _results_stand(self) -> bool:
+        """Whether the last epoch's results were written; the models may have been calibrated since."""
+        try:
+            for name in (BEST, LAST):
+                load_checkpoint(self.run_folder / name)
+        except ModelError:
+            return False
+        return records_stand(self.run_folder, self.history)
 
     def _refuse(self, step: int, value: float) -> NoReturn:
         raise ModelError(

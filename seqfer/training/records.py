@@ -15,13 +15,25 @@ METRICS, CURVES, TENSORBOARD = "metrics.jsonl", "curves.png", "tensorboard"
 
 def write_records(run: Path, history: Sequence[dict[str, Any]], draw: bool = True) -> None:
     """Write the figures of all epochs done into a run's folder, and if wanted draw their curves anew."""
-    with write_whole(run / METRICS) as place:
-        place.write_text("".join(json.dumps(entry) + "\n" for entry in history), encoding="utf-8")
     if draw:
         with write_whole(run / CURVES) as place:
             plot_curves(history).savefig(place)
     if importlib.util.find_spec("tensorboard") is not None:
         _write_tensorboard(run / TENSORBOARD, history[-1])
+    with write_whole(run / METRICS) as place:  # last, which `records_stand` relies on
+        place.write_text(_lines(history), encoding="utf-8")
+
+
+def records_stand(run: Path, history: Sequence[dict[str, Any]]) -> bool:
+    """Whether `write_records` came to its end with these epochs."""
+    try:
+        return (run / METRICS).read_text(encoding="utf-8") == _lines(history)
+    except (FileNotFoundError, UnicodeDecodeError):
+        return False
+
+
+def _lines(history: Sequence[dict[str, Any]]) -> str:
+    return "".join(json.dumps(entry) + "\n" for entry in history)
 
 
 def plot_curves(history: Sequence[dict[str, Any]]) -> Any:

@@ -121,6 +121,12 @@ def test_what_lies_out_of_range_is_refused(kind: type, values: dict[str, Any]) -
     assert "\n" not in str(error.value)
 
 
+@pytest.mark.parametrize(("epochs", "seen"), [(1, 0), (2, 1), (3, 2), (10, 8), (200, 160)])
+def test_the_last_epoch_shows_whole_crops(epochs: int, seen: int) -> None:
+    assert WindowConfig(40, 0.8).epochs_of(epochs) == seen
+    assert WindowConfig().epochs_of(epochs) == 0
+
+
 def test_changed_settings_are_checked_too() -> None:
     with pytest.raises(OptionError, match="epochs"):
         replace(TrainConfig(), epochs=0)

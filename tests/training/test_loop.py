@@ -16,6 +16,7 @@ from seqfer.evaluation.metrics import metrics
 from seqfer.evaluation.predictions import predict
 from seqfer.models import encoders
 from seqfer.models.checkpoint import Provenance, load_checkpoint, save_checkpoint
+from seqfer.models.heads import soften
 from seqfer.models.inference import Predictor
 from seqfer.training import loop
 from seqfer.training.config import TeacherConfig, TrainConfig
@@ -292,6 +293,17 @@ def test_a_model_whose_state_is_gone_is_not_overwritten(tmp_path: Path) -> None:
     (tmp_path / "state.pt").unlink()
     with pytest.raises(ModelError, match=r"state\.pt: missing beside a trained model"):
         trainer(small_config(epochs=2), tmp_path)
+
+
+def test_a_model_that_was_calibrated_where_it_lies_stays_so(tmp_path: Path) -> None:
+    config = small_config(epochs=2, select="last")
+    list(trainer(config, tmp_path).run())
+    best = load_checkpoint(tmp_path / "best")
+    soften(best.model.head, 2.0)
+    save_checkpoint(tmp_path / "best", best.model, best.provenance)
+    softened = weights_of(tmp_path / "best")
+    list(trainer(config, tmp_path).run())
+    assert_same(softened, weights_of(tmp_path / "best"))
 
 
 @pytest.mark.parametrize("name", ["model.json", "model.safetensors"])

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from seqfer.training.records import CURVES, METRICS, plot_curves, write_records
+from seqfer.training.records import CURVES, METRICS, plot_curves, records_stand, write_records
 
 
 def history(epochs: int, best: int = 1) -> list[dict[str, Any]]:
@@ -45,6 +45,15 @@ def test_later_epochs_replace_what_was_written_of_them(tmp_path: Path) -> None:
         lines = (tmp_path / METRICS).read_text().splitlines()
         assert [json.loads(line)["epoch"] for line in lines] == list(range(1, epochs + 1))
     assert not [path for path in tmp_path.iterdir() if "partial" in path.name]
+
+
+def test_records_stand_when_the_last_epoch_is_among_them(tmp_path: Path) -> None:
+    assert not records_stand(tmp_path, history(1))
+    write_records(tmp_path, history(2))
+    assert [records_stand(tmp_path, history(epochs)) for epochs in (1, 2, 3)] == [False, True, False]
+    assert not records_stand(tmp_path, history(2, best=2))
+    (tmp_path / METRICS).write_bytes(b"\xff")
+    assert not records_stand(tmp_path, history(2))
 
 
 def test_curves_are_left_when_they_are_not_wanted(tmp_path: Path) -> None:
