@@ -48,7 +48,8 @@ def page(name: str, text: str) -> str:
         "PrivateTest's confusion matrix, rows are the truth:",
         "",
         *classes(private, list(checkpoint.model.architecture.labels)),
-        "Clips made from PrivateTest's stills, read as wholes and as the mean of their frames read alone:",
+        "Clips made from PrivateTest's stills, read as wholes and as the mean of their frames read alone. Clip",
+        "accuracy is that of the n clips that show one expression throughout, the other figures are those of all:",
         "",
         *clips(private),
     ]

@@ -44,8 +44,9 @@ def calibrate(
     after = soften(before, temperature)
     eces = [reliability(values, truth).ece for values in (before, after)]
     losses = [log_loss(values, truth) for values in (before, after)]
+    earlier = checkpoint.provenance.training.get("calibration", {}).get("temperature", 1.0)
     figures = {
-        "temperature": temperature,
+        "temperature": earlier * temperature,  # by which the logits are divided in all
         "clips": len(predictions),
         "ece": eces,
         "log_loss": losses,

@@ -60,6 +60,9 @@ def save_checkpoint(
 ) -> None:
     """Write a model's folder; what stood there is replaced only when the new files are whole.
 
+    The two files are renamed one right after the other. Should the process be killed in between, loading refuses
+    the folder.
+
     Args:
         folder: made if it is missing.
         model: its weights are stored from whatever device they are on.

@@ -38,8 +38,8 @@ class HeadRecipe:
     Attributes:
         steps: of the optimiser.
         frames_per_step: about how many frames a step's clips have together.
-        longest: frames of the longest clips, no less than a window of `seqfer.models.inference` holds; lengths
-            are drawn so that each doubling is equally likely.
+        longest: frames of the longest clips, better no fewer than a window of `seqfer.models.inference` holds;
+            lengths are drawn so that each doubling is equally likely.
         peak_rate: learning rate at the start, from where it falls by half a cosine.
         dropout: in the head.
         report_every: steps between validations.
@@ -160,14 +160,16 @@ def train_head(
         "recipe": asdict(recipe),
         "head": model.architecture.head_settings,
         "data": train.sha256(),
+        "validation data": validation.sha256(),
         "encoder": digest_of(model.encoder),
+        "reading of single frames": digest_of(head.frame),
     }
     state = RunState(run / STATE, origin, head=head, optimizer=optimizer, scheduler=scheduler)
-    done, best = state.restore()
-    if done == recipe.steps:
-        return
-    if not done:
-        with on_disk(run):
+    with on_disk(run):
+        done, best = state.restore()
+        if done == recipe.steps:
+            return
+        if not done:
             state.save(0)  # a model that was chosen before the first state would bar the way back
     answers = frame_readings(predictor, head, train)
     held_out = validation_clips(predictor, validation, recipe.validation_clips, recipe.longest, recipe.style)

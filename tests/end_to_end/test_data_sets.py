@@ -211,10 +211,12 @@ def test_a_model_is_calibrated_on_its_validation_split(tmp_path: Path, run_here:
     assert (done.returncode, done.stderr) == (0, "")
     first, second = (load_checkpoint(tmp_path / name) for name in ("model", "calibrated"))
     figures = second.provenance.training["calibration"]
-    assert abs(figures["temperature"] - 1) > 0.1
+    fitted, earlier = float(done.stdout.split()[1].rstrip(",")), first.provenance.training["calibration"]
+    assert abs(fitted - 1) > 0.1
+    assert figures["temperature"] == pytest.approx(earlier["temperature"] * fitted, abs=1e-3)
     assert figures["log_loss"][1] < figures["log_loss"][0]
     assert first.provenance.metrics == second.provenance.metrics
-    assert first.provenance.training["calibration"]["clips"] != figures["clips"] == 40
+    assert earlier["clips"] != figures["clips"] == 40
     again = run_here("calibrate", "calibrated", *command[2:], cwd=tmp_path)
     assert abs(float(again.stdout.split()[1].rstrip(",")) - 1) < 0.01  # in place, and nothing is left to do
 
