@@ -41,7 +41,8 @@ def crossval(
     from seqfer.models.inference import Predictor, choose_device
     from seqfer.training.config_file import read_config
     from seqfer.training.crossval import check_folds, parts_of_fold
-    from seqfer.training.loop import BEST, Trainer
+    from seqfer.training.loop import Trainer
+    from seqfer.training.records import BEST
     from seqfer.training.run import check_folder, describe, open_data
 
     settings = read_config(config, set_ or ())

@@ -21,7 +21,6 @@ from torch import Tensor, nn
 from seqfer.datasets.packed import PackedClip, PackedClips, draw_frames
 from seqfer.errors import ModelError, OptionError, OutputError
 from seqfer.files import write_whole
-from seqfer.models.checkpoint import load_checkpoint, save_checkpoint
 from seqfer.models.classifier import SequenceClassifier
 from seqfer.models.encoders import middle_of
 from seqfer.models.heads import SequenceOutput
@@ -36,19 +35,18 @@ from seqfer.training.objective import Lesson, Mix, balanced_weights, draw_mix, l
 from seqfer.training.optimizers import make_optimizer, moving_average, set_rate, stage_rates, stages_of
 from seqfer.training.processes import Team
 from seqfer.training.reader import Reader, autocast_type
-from seqfer.training.records import CURVES, METRICS, TENSORBOARD, records_stand, write_records
+from seqfer.training.records import BEST, CURVES, LAST, METRICS, TENSORBOARD, Records
 from seqfer.training.reports import EpochReport, Progress, StepReport
-from seqfer.training.results import measure, merit, on_disk, provenance_of, with_precise_norms
+from seqfer.training.results import measure, merit, on_disk, with_precise_norms
 from seqfer.training.schedule import Merit, rate_factor, without_gain
 from seqfer.training.start import label_set, not_shown, starting_model
 from seqfer.training.state import RunState
 from seqfer.training.teacher import AskedOnce, Teacher, find_teacher
 
-STATE, CONFIG, BEST, LAST = "state.pt", "config.yaml", "best", "last"
+STATE, CONFIG = "state.pt", "config.yaml"
 OWN_FILES = (STATE, CONFIG, BEST, LAST, METRICS, CURVES, TENSORBOARD)
 REPORT_EVERY_S = 1.0
 SAVE_EVERY_S = 600.0
-DRAW_EVERY_S = 10.0
 BATCHES_AHEAD = 3
 
 
@@ -124,7 +122,8 @@ class Trainer:
             self._teacher = Teacher(given.model, self._dtype, device)
         self._given = {"start": start, "teacher": given.sha256 if given else "none"}
         self._scaler = torch.amp.GradScaler(device.type, enabled=self._dtype == torch.float16)
-        self._progress, self._drawn = Progress(), perf_counter()
+        self._records = Records(run, config, self._given, self.data)
+        self._progress = Progress()
         self._state = self._run_state()
         with on_disk(run):
             self._step, _ = self._state.restore()
@@ -153,8 +152,10 @@ class Trainer:
         if self.team.leads:
             with on_disk(self.run_folder), write_whole(self.run_folder / CONFIG) as place:
                 place.write_text(to_yaml(self.config), encoding="utf-8")
-        if self.history and self._step % self._batches.steps == 0 and not self._results_stand():
-            self._leave_results(self._kept_model())  # the run was killed while it wrote them
+        between = self.history and self._step % self._batches.steps == 0
+        if between and self.team.leads and not self._records.stand(self.history):
+            # The run was killed while it wrote them.
+            self._records.write(self.history, self._kept_model(), self.finished)
         while not self.finished:
             start = perf_counter()
             yield from self._epoch(len(self.history))
@@ -262,32 +263,9 @@ class Trainer:
         self._progress.losses = []
         # The state first: whatever is killed while the files below are written is written again from it.
         self._save()
-        self._leave_results(kept)
+        if self.team.leads:
+            self._records.write(self.history, kept, self.finished)
         return EpochReport(epoch, entry["loss"], figures, entry["best"], entry["seconds"])
-
-    def _leave_results(self, kept: SequenceClassifier) -> None:
-        """Write the last epoch's model, also as the best one if it is that, and the figures of all epochs."""
-        if not self.team.leads:
-            return
-        entry = self.history[-1]
-        with on_disk(self.run_folder):
-            for name in (BEST, LAST) if entry["best"] else (LAST,):
-                provenance = provenance_of(self.config, self._given, self.data, entry)
-                save_checkpoint(self.run_folder / name, kept, provenance)
-            draw = self.finished or perf_counter() - self._drawn > DRAW_EVERY_S
-            write_records(self.run_folder, self.history, draw)
-            self._drawn = perf_counter() if draw else self._drawn
-        if not (self.run_folder / BEST).is_dir():
-            raise ModelError(f"{self.run_folder / BEST}: missing, and cannot be made again; choose another folder")
-
-    def _results_stand(self) -> bool:
-        """Whether the last epoch's results were written; the models may have been calibrated since."""
-        try:
-            for name in (BEST, LAST):
-                load_checkpoint(self.run_folder / name)
-        except ModelError:
-            return False
-        return records_stand(self.run_folder, self.history)
 
     def _refuse(self, step: int, value: float) -> NoReturn:
         raise ModelError(

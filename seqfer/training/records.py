@@ -1,4 +1,4 @@
-"""What a run leaves for its reader: a line of figures for each epoch, their curves, TensorBoard's files."""
+"""What a run leaves for its reader: models, a line of figures for each epoch, curves, TensorBoard's files."""
 
 from __future__ import annotations
 
@@ -6,30 +6,75 @@ import importlib.util
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from time import perf_counter
 from typing import Any
 
+from seqfer.errors import ModelError
 from seqfer.files import write_whole
+from seqfer.models.checkpoint import load_checkpoint, save_checkpoint
+from seqfer.models.classifier import SequenceClassifier
+from seqfer.training.config import TrainConfig
+from seqfer.training.results import on_disk, provenance_of
 
-METRICS, CURVES, TENSORBOARD = "metrics.jsonl", "curves.png", "tensorboard"
+BEST, LAST, METRICS, CURVES, TENSORBOARD = "best", "last", "metrics.jsonl", "curves.png", "tensorboard"
+DRAW_EVERY_S = 10.0
 
 
-def write_records(run: Path, history: Sequence[dict[str, Any]], draw: bool = True) -> None:
+class Records:
+    """Writes into a run's folder what an epoch leaves."""
+
+    def __init__(self, run: Path, config: TrainConfig, given: dict[str, str], data: dict[str, Any]) -> None:
+        """
+        Args:
+            run: the folder.
+            config, given, data: where the run's models come from (`provenance_of`).
+        """
+        self._run, self._origin = run, (config, given, data)
+        self._drawn = perf_counter()
+
+    def write(self, history: Sequence[dict[str, Any]], model: SequenceClassifier, finished: bool) -> None:
+        """Write the last epoch's model, also as the best one if it is that, and the figures of all epochs.
+
+        Args:
+            history: an entry for each epoch.
+            model: as it is after the last of them.
+            finished: whether no epoch is to follow; else curves are drawn only from time to time.
+
+        Raises:
+            ModelError: an earlier epoch's model, which is the best one, is gone.
+            OutputError: the folder cannot be written.
+        """
+        entry = history[-1]
+        provenance = provenance_of(*self._origin, entry)
+        with on_disk(self._run):
+            for name in (BEST, LAST) if entry["best"] else (LAST,):
+                save_checkpoint(self._run / name, model, provenance)
+            draw = finished or perf_counter() - self._drawn > DRAW_EVERY_S
+            write_figures(self._run, history, draw)
+            self._drawn = perf_counter() if draw else self._drawn
+        if not (self._run / BEST).is_dir():
+            raise ModelError(f"{self._run / BEST}: missing, and cannot be made again; choose another folder")
+
+    def stand(self, history: Sequence[dict[str, Any]]) -> bool:
+        """Whether `write` came to its end with these epochs; its models may have been calibrated since."""
+        try:
+            for name in (BEST, LAST):
+                load_checkpoint(self._run / name)
+            written = (self._run / METRICS).read_text(encoding="utf-8")
+        except (ModelError, FileNotFoundError, UnicodeDecodeError):
+            return False
+        return written == _lines(history)
+
+
+def write_figures(run: Path, history: Sequence[dict[str, Any]], draw: bool = True) -> None:
     """Write the figures of all epochs done into a run's folder, and if wanted draw their curves anew."""
     if draw:
         with write_whole(run / CURVES) as place:
             plot_curves(history).savefig(place)
     if importlib.util.find_spec("tensorboard") is not None:
         _write_tensorboard(run / TENSORBOARD, history[-1])
-    with write_whole(run / METRICS) as place:  # last, which `records_stand` relies on
+    with write_whole(run / METRICS) as place:  # last, so that it says that all the rest was written
         place.write_text(_lines(history), encoding="utf-8")
-
-
-def records_stand(run: Path, history: Sequence[dict[str, Any]]) -> bool:
-    """Whether `write_records` came to its end with these epochs."""
-    try:
-        return (run / METRICS).read_text(encoding="utf-8") == _lines(history)
-    except (FileNotFoundError, UnicodeDecodeError):
-        return False
 
 
 def _lines(history: Sequence[dict[str, Any]]) -> str:

@@ -18,7 +18,7 @@ from seqfer.models import encoders
 from seqfer.models.checkpoint import Provenance, load_checkpoint, save_checkpoint
 from seqfer.models.heads import soften
 from seqfer.models.inference import Predictor
-from seqfer.training import loop
+from seqfer.training import loop, records
 from seqfer.training.config import TeacherConfig, TrainConfig
 from seqfer.training.loop import Trainer
 from seqfer.training.reports import EpochReport, StepReport
@@ -221,7 +221,7 @@ def test_a_full_disk_is_one_line_and_the_run_goes_on_later(
     while not run.history:
         next(reports)
     with monkeypatch.context() as patch:
-        patch.setattr(loop, "save_checkpoint", full)
+        patch.setattr(records, "save_checkpoint", full)
         with pytest.raises(
             OutputError, match=r"parts: cannot be used \(No space left on device\); make room"
         ) as error:

@@ -9,7 +9,10 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from seqfer.training.records import CURVES, METRICS, plot_curves, records_stand, write_records
+from seqfer.errors import ModelError
+from seqfer.models.classifier import Architecture, SequenceClassifier
+from seqfer.training.config import TrainConfig
+from seqfer.training.records import CURVES, METRICS, Records, plot_curves, write_figures
 
 
 def history(epochs: int, best: int = 1) -> list[dict[str, Any]]:
@@ -31,7 +34,7 @@ def history(epochs: int, best: int = 1) -> list[dict[str, Any]]:
 @pytest.mark.parametrize("epochs", [1, 7])
 def test_figures_and_curves_of_all_epochs_are_written(epochs: int, tmp_path: Path) -> None:
     made = history(epochs)
-    write_records(tmp_path, made)
+    write_figures(tmp_path, made)
     assert [json.loads(line) for line in (tmp_path / METRICS).read_text().splitlines()] == made
     with Image.open(tmp_path / CURVES) as picture:
         assert picture.format == "PNG"
@@ -41,27 +44,32 @@ def test_figures_and_curves_of_all_epochs_are_written(epochs: int, tmp_path: Pat
 
 def test_later_epochs_replace_what_was_written_of_them(tmp_path: Path) -> None:
     for epochs in (5, 2, 3):  # a run that was stopped goes on from an earlier epoch
-        write_records(tmp_path, history(epochs))
+        write_figures(tmp_path, history(epochs))
         lines = (tmp_path / METRICS).read_text().splitlines()
         assert [json.loads(line)["epoch"] for line in lines] == list(range(1, epochs + 1))
     assert not [path for path in tmp_path.iterdir() if "partial" in path.name]
 
 
-def test_records_stand_when_the_last_epoch_is_among_them(tmp_path: Path) -> None:
-    assert not records_stand(tmp_path, history(1))
-    write_records(tmp_path, history(2))
-    assert [records_stand(tmp_path, history(epochs)) for epochs in (1, 2, 3)] == [False, True, False]
-    assert not records_stand(tmp_path, history(2, best=2))
-    (tmp_path / METRICS).write_bytes(b"\xff")
-    assert not records_stand(tmp_path, history(2))
+def test_records_stand_when_models_are_whole_and_the_last_epoch_is_among_the_figures(tmp_path: Path) -> None:
+    model = SequenceClassifier(Architecture("vgg", {"widths": [4], "convolutions": [1]}, "mean", {}))
+    records = Records(tmp_path, TrainConfig(), {"start": "scratch"}, {})
+    assert not records.stand(history(1))
+    with pytest.raises(ModelError, match="best: missing, and cannot be made again"):
+        records.write(history(2), model, finished=False)
+    for epochs in (1, 2):
+        records.write(history(epochs), model, finished=False)
+    assert [records.stand(history(epochs)) for epochs in (1, 2, 3)] == [False, True, False]
+    assert not records.stand(history(2, best=2))
+    (tmp_path / "best" / "model.json").unlink()
+    assert not records.stand(history(2))
 
 
 def test_curves_are_left_when_they_are_not_wanted(tmp_path: Path) -> None:
-    write_records(tmp_path, history(2), draw=False)
+    write_figures(tmp_path, history(2), draw=False)
     assert not (tmp_path / CURVES).exists()
-    write_records(tmp_path, history(2))
+    write_figures(tmp_path, history(2))
     drawn = (tmp_path / CURVES).read_bytes()
-    write_records(tmp_path, history(3), draw=False)
+    write_figures(tmp_path, history(3), draw=False)
     assert (tmp_path / CURVES).read_bytes() == drawn
     assert len((tmp_path / METRICS).read_text().splitlines()) == 3
 
