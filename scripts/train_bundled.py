@@ -74,15 +74,16 @@ def main() -> None:
     teachers = [trained("teacher", f"networks/{k}", *own) for k, own in enumerate(TEACHERS)]
     teacher = run / "teacher"
     seqfer("ensemble", *teachers, "-o", teacher, "--mirrored", "--overwrite")
-    encoder = trained("compact", "pupil", f"teacher.model={teacher}", *TAUGHT)
+    pupil, encoder = trained("compact", "pupil", f"teacher.model={teacher}", *TAUGHT), run / "compact-encoder"
+    seqfer("calibrate", pupil, "--data", clean, "-o", encoder, *device)
     if options.model == "accurate":
         both = (trained("accurate", "networks/accurate", "seed=2"), encoder)
-        encoder = run / "both"
+        encoder = run / "accurate-encoder"
         seqfer("ensemble", *both, "-o", encoder, "--overwrite")
+        seqfer("calibrate", encoder, "--data", clean, *device)
     recipe = HeadRecipe() if options.steps is None else HeadRecipe(steps=options.steps)
-    calibrated, head = run / f"{options.model}-encoder", run / f"{options.model}-head"
-    seqfer("calibrate", encoder, "--data", clean, "-o", calibrated, *device)
-    train_clips(calibrated, clean, recipe, head, choose_device(options.device))
+    head = run / f"{options.model}-head"
+    train_clips(encoder, clean, recipe, head, choose_device(options.device))
     best = load_checkpoint(head / "best")
     model = with_mirror_images(best.model) if options.model == "accurate" else best.model
     save_checkpoint(run / options.model, model, best.provenance, torch.float16)
