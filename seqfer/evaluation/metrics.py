@@ -94,6 +94,21 @@ def wilson_interval(hits: int, count: int) -> tuple[float, float]:
     return max(0.0, centre - spread), min(1.0, centre + spread)
 
 
+def gain_interval(won: int, lost: int, count: int) -> tuple[float, float]:
+    """95 % interval of a second accuracy less a first on the same samples (Bonett & Price, BJMSP 65, 2012).
+
+    Args:
+        won: samples that only the second reading gets right.
+        lost: samples that only the first one gets right.
+        count: all samples.
+    """
+    if won < 0 or lost < 0 or count < max(1, won + lost):
+        raise ValueError(f"no paired counts: {won} and {lost} of {count}")
+    up, down = (won + 1) / (count + 2), (lost + 1) / (count + 2)
+    spread = Z_95 * sqrt((up + down - (up - down) ** 2) / (count + 2))
+    return max(-1.0, up - down - spread), min(1.0, up - down + spread)
+
+
 def uar_interval(matrix: NDArray[np.int64]) -> tuple[float, float]:
     """95 % interval of the UAR: classes are sampled apart, so their binomial variances add."""
     support = matrix.sum(1)

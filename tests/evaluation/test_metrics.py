@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn import metrics as sk
 
-from seqfer.evaluation.metrics import confusion_matrix, metrics, uar_interval, wilson_interval
+from seqfer.evaluation.metrics import confusion_matrix, gain_interval, metrics, uar_interval, wilson_interval
 
 
 @settings(max_examples=80, deadline=None)
@@ -61,6 +61,24 @@ def test_an_empty_matrix_has_no_figures() -> None:
 )
 def test_wilson_interval(hits: int, count: int, low: float, high: float) -> None:
     assert wilson_interval(hits, count) == pytest.approx((low, high), abs=2e-4)
+
+
+@pytest.mark.parametrize(("won", "lost", "count"), [(120, 40, 1500), (12, 19, 1500), (3, 0, 40), (0, 0, 40)])
+def test_gain_intervals_cover_as_often_as_they_say(won: int, lost: int, count: int) -> None:
+    shares = np.array([won, lost, count - won - lost]) / count
+    draws = np.random.default_rng(0).multinomial(count, shares, 4000)
+    ends = np.array([gain_interval(up, down, count) for up, down, _ in draws])
+    covered = (ends[:, 0] <= shares[0] - shares[1]) & (shares[0] - shares[1] <= ends[:, 1])
+    assert covered.mean() > 0.93
+    assert gain_interval(won, lost, count) == pytest.approx(
+        [-end for end in gain_interval(lost, won, count)][::-1]
+    )
+
+
+@pytest.mark.parametrize(("won", "lost", "count"), [(-1, 0, 5), (0, -1, 5), (3, 3, 5), (0, 0, 0)])
+def test_gains_without_counts_are_refused(won: int, lost: int, count: int) -> None:
+    with pytest.raises(ValueError, match="no paired counts"):
+        gain_interval(won, lost, count)
 
 
 def test_intervals_cover_as_often_as_they_say() -> None:

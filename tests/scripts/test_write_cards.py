@@ -25,6 +25,7 @@ def test_what_lies_between_the_marks_becomes_the_models_figures(tmp_path: Path) 
         "clips": 21,
         "clip_accuracy": 0.7,
         "clip_accuracy_of_means": 0.65,
+        "gain": [-0.01, 0.112],
         "frame_accuracy": 0.6,
         "frame_accuracy_alone": 0.55,
         "frame_ece": 0.021,
@@ -50,7 +51,7 @@ def test_what_lies_between_the_marks_becomes_the_models_figures(tmp_path: Path) 
         "| those unlike | 12 | 90.0 % (88.5 to 91.5 %) |",
         "| disgust (n = 3) | 1 | 2 | 0 | 0 | 0 | 0 | 0 | 66.7 % | 100.0 % | 80.0 % |",
         "| angry (n = 3) | 3 | 0 | 0 | 0 | 0 | 0 | 0 | 100.0 % | 75.0 % | 85.7 % |",
-        "| steady | 21 | 70.0 % | 65.0 % | 60.0 % | 55.0 % | 2.1 % | 0.7 | 8.1 |",
+        "| steady | 21 | 70.0 % | 65.0 % | -1.0 to +11.2 | 60.0 % | 55.0 % | 2.1 % | 0.7 | 8.1 |",
     ):
         assert f"\n{row}" in page, row
     assert all(name in page for name in FER7)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
+from seqfer.evaluation.metrics import gain_interval
 from seqfer.models.heads import BiLSTMHead
 from seqfer.training.clip_figures import EncodedClips, measure_head
 
@@ -27,6 +28,7 @@ def test_figures_count_what_a_head_says() -> None:
     sure = torch.tensor([1.0, 0.0]).softmax(0)[0].item()  # of every frame
     assert (figures.clips, figures.frames) == (1, 7)
     assert figures.clip_accuracy == figures.clip_accuracy_of_means == 1
+    assert figures.gain == gain_interval(0, 0, 1)
     assert figures.frame_accuracy == figures.frame_accuracy_alone == pytest.approx(6 / 7)
     assert figures.frame_ece == pytest.approx(6 / 7 - sure, abs=1e-6)
     assert figures.changes_per_s == figures.changes_per_s_alone == 2  # two changes in two clips of half a second
