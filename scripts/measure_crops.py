@@ -44,6 +44,7 @@ from seqfer.evaluation.framing import (
     spread_of,
 )
 from seqfer.evaluation.stills import check_labels, taken_whole
+from seqfer.evaluation.tables import points
 from seqfer.faces.alignment import align, square_of
 from seqfer.faces.geometry import cut_square
 from seqfer.faces.types import DETECTORS, Detection, Detector, create_detector
@@ -196,7 +197,7 @@ def print_readings(predictor: Predictor, stills: StillSet, sized: Sequence[Crops
             from_own = compared(stills, positions, own, crop)
             for name, table in tables.items():
                 values = from_whole[name][0], from_own[name][0], from_own[name][1]
-                differences = (points(found[name][2:]) for found in (from_whole, from_own))
+                differences = (in_points(found[name][2:]) for found in (from_whole, from_own))
                 texts = (f"{100 * value:.1f} %" for value in values)
                 table.add_row(side, share, str(len(positions)), margin, *texts, *differences)
         for table in tables.values():
@@ -216,10 +217,10 @@ def compared(
     return compare(answers[0], answers[1], RESAMPLES).figures
 
 
-def points(difference: Sequence[float]) -> str:
+def in_points(difference: Sequence[float]) -> str:
     """A difference of shares and its interval, in points of a hundred."""
-    value, low, high = (100 * share for share in difference)
-    return f"{value:+.1f} ({low:+.1f} to {high:+.1f})"
+    value, low, high = difference
+    return f"{100 * value:+.1f} ({points((low, high))})"
 
 
 def print_placements(sized: Sequence[Crops]) -> None:

@@ -27,7 +27,7 @@ from seqfer.evaluation.calibration import BINS, reliability
 from seqfer.evaluation.figures import plot_confusion_matrix, plot_reliability
 from seqfer.evaluation.metrics import confusion_matrix, metrics
 from seqfer.evaluation.stills import ALL, check_labels, figures_of, parts_of, taken_whole
-from seqfer.evaluation.tables import with_interval
+from seqfer.evaluation.tables import points, with_interval
 from seqfer.files import write_whole
 from seqfer.models.bundled import bundled_models, load_model, model_folder
 from seqfer.models.checkpoint import DESCRIPTION, Checkpoint, read_description
@@ -179,7 +179,7 @@ def measure_clips(checkpoint: Checkpoint, stills: StillSet, count: int) -> dict[
             str(figures.clips),
             f"{100 * figures.clip_accuracy:.2f} %",
             f"{100 * figures.clip_accuracy_of_means:.2f} %",
-            "{:+.1f} to {:+.1f}".format(*(100 * end for end in figures.gain)),
+            points(figures.gain),
             f"{100 * figures.frame_accuracy:.2f} %",
             f"{100 * figures.frame_accuracy_alone:.2f} %",
             f"{100 * figures.frame_ece:.1f} %",

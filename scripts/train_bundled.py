@@ -74,7 +74,8 @@ def main() -> None:
     teachers = [trained("teacher", f"networks/{k}", *own) for k, own in enumerate(TEACHERS)]
     teacher = run / "teacher"
     seqfer("ensemble", *teachers, "-o", teacher, "--mirrored", "--overwrite")
-    pupil, encoder = trained("compact", "pupil", f"teacher.model={teacher}", *TAUGHT), run / "compact-encoder"
+    pupil = trained("compact", "pupil", f"teacher.model={teacher}", *TAUGHT)
+    encoder = run / "compact-encoder"
     seqfer("calibrate", pupil, "--data", clean, "-o", encoder, *device)
     if options.model == "accurate":
         both = (trained("accurate", "networks/accurate", "seed=2"), encoder)

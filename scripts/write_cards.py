@@ -15,17 +15,15 @@ import numpy as np
 from seqfer.cli.console import errors_on_one_line
 from seqfer.evaluation.metrics import metrics
 from seqfer.evaluation.stills import ALL
-from seqfer.evaluation.tables import markdown_table, percent, with_interval
+from seqfer.evaluation.tables import markdown_table, percent, points, with_interval
 from seqfer.files import write_whole
 from seqfer.models.bundled import bundled_models, load_model
 
 CARDS = Path(__file__).parents[1] / "docs" / "models"
 BEGIN, END = "<!-- figures, written by scripts/write_cards.py -->", "<!-- end of figures -->"
 ROLES = {"PublicTest": "chose the model", "PrivateTest": "measured"}
-CLIPS, FRAMES = (
-    ("clip_accuracy", "clip_accuracy_of_means"),
-    ("frame_accuracy", "frame_accuracy_alone", "frame_ece"),
-)
+CLIPS = ("clip_accuracy", "clip_accuracy_of_means")
+FRAMES = ("frame_accuracy", "frame_accuracy_alone", "frame_ece")
 
 
 def main() -> None:
@@ -106,7 +104,7 @@ def clips(figures: dict[str, Any]) -> list[str]:
             text,
             str(part["clips"]),
             *(percent(part[key]) for key in CLIPS),
-            "{:+.1f} to {:+.1f}".format(*(100 * end for end in part["gain"])),
+            points(part["gain"]),
             *(percent(part[key]) for key in FRAMES),
             *(f"{part[key]:.1f}" for key in ("changes_per_s", "changes_per_s_alone")),
         )

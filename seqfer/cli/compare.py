@@ -41,6 +41,7 @@ def compare(
         names_of,
         write_comparison,
     )
+    from seqfer.evaluation.tables import points
     from seqfer.files import check_output, output_folder
 
     if output:
@@ -54,7 +55,7 @@ def compare(
     table = plain_table("figure", "A", "B", "B - A", "95 % interval")
     for name, (a, b, difference, low, high) in found.figures.items():
         numbers = (f"{100 * a:.1f} %", f"{100 * b:.1f} %", f"{100 * difference:+.1f}")
-        table.add_row(name, *numbers, f"{100 * low:+.1f} to {100 * high:+.1f}")
+        table.add_row(name, *numbers, points((low, high)))
     out.print(table)
     say(f"intervals: paired bootstrap over {found.units[1]} {found.units[0]}")
     remark_few_units(found.units)

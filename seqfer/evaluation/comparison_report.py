@@ -12,7 +12,7 @@ from seqfer.evaluation.comparison import Comparison
 from seqfer.evaluation.figures import plot_classes, plot_matrices
 from seqfer.evaluation.metrics import metrics
 from seqfer.evaluation.report import FEW_UNITS, WHAT_IT_SAYS
-from seqfer.evaluation.tables import markdown_table, percent
+from seqfer.evaluation.tables import markdown_table, percent, points
 
 PAGE, DOCUMENT, CLASSES = "comparison.md", "comparison.json", "classes.png"
 COUNTS, SHARES = "matrices.png", "matrices_normalized.png"
@@ -111,7 +111,7 @@ def to_markdown(found: Comparison) -> str:
     lines += markdown_table(
         ["figure", "A", "B", "B - A", "95 % interval of B - A"],
         [
-            [TITLES[name], percent(a), percent(b), f"{100 * d:+.1f}", f"{100 * low:+.1f} to {100 * high:+.1f}"]
+            [TITLES[name], percent(a), percent(b), f"{100 * d:+.1f}", points((low, high))]
             for name, (a, b, d, low, high) in found.figures.items()
         ],
     )

@@ -18,6 +18,11 @@ def bounds(interval: tuple[float, float]) -> str:
     return f"{100 * interval[0]:.1f} to {100 * interval[1]:.1f} %"
 
 
+def points(interval: tuple[float, float]) -> str:
+    """An interval of a difference of shares, in points of a hundred."""
+    return f"{100 * interval[0]:+.1f} to {100 * interval[1]:+.1f}"
+
+
 def with_interval(figures: Mapping[str, Any], key: str) -> str:
     """A figure that stands beside its interval, as `uar` beside `uar_interval`."""
     return f"{percent(figures[key])} ({bounds(figures[f'{key}_interval'])})"

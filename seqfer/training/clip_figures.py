@@ -109,8 +109,8 @@ def measure_head(head: BiLSTMHead, clips: EncodedClips, frame_rate: float) -> Cl
     steady, pure = clips.steady, clips.pure
     seconds = truth.numel() / frame_rate
 
-    by_head = leading[steady] == truth[steady, 0]
-    by_means = alone[steady].mean(1).argmax(1) == truth[steady, 0]
+    shown = truth[steady, 0]
+    by_head, by_means = leading[steady] == shown, alone[steady].mean(1).argmax(1) == shown
 
     def share(hits: Tensor) -> float:
         return float(hits.float().mean())
@@ -121,14 +121,14 @@ def measure_head(head: BiLSTMHead, clips: EncodedClips, frame_rate: float) -> Cl
     return ClipFigures(
         clip_accuracy=share(by_head),
         clip_accuracy_of_means=share(by_means),
-        gain=gain_interval(int((by_head & ~by_means).sum()), int((by_means & ~by_head).sum()), int(steady.sum())),
+        gain=gain_interval(int((by_head & ~by_means).sum()), int((by_means & ~by_head).sum()), len(shown)),
         frame_accuracy=share(frame[pure] == truth[pure]),
         frame_accuracy_alone=share(alone.argmax(2)[pure] == truth[pure]),
         frame_ece=reliability(said[pure].double().numpy(), truth[pure].numpy()).ece,
-        log_loss=log_loss(clip[steady].double().numpy(), truth[steady, 0].numpy())
+        log_loss=log_loss(clip[steady].double().numpy(), shown.numpy())
         + log_loss(said[pure].double().numpy(), truth[pure].numpy()),
         changes_per_s=changes(frame),
         changes_per_s_alone=changes(alone.argmax(2)),
-        clips=int(steady.sum()),
+        clips=len(shown),
         frames=int(pure.sum()),
     )

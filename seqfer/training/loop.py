@@ -35,7 +35,7 @@ from seqfer.training.objective import Lesson, Mix, balanced_weights, draw_mix, l
 from seqfer.training.optimizers import make_optimizer, moving_average, set_rate, stage_rates, stages_of
 from seqfer.training.processes import Team
 from seqfer.training.reader import Reader, autocast_type
-from seqfer.training.records import BEST, CURVES, LAST, METRICS, TENSORBOARD, Records
+from seqfer.training.records import FILES, Records
 from seqfer.training.reports import EpochReport, Progress, StepReport
 from seqfer.training.results import measure, merit, on_disk, with_precise_norms
 from seqfer.training.schedule import Merit, rate_factor, without_gain
@@ -44,7 +44,7 @@ from seqfer.training.state import RunState
 from seqfer.training.teacher import AskedOnce, Teacher, find_teacher
 
 STATE, CONFIG = "state.pt", "config.yaml"
-OWN_FILES = (STATE, CONFIG, BEST, LAST, METRICS, CURVES, TENSORBOARD)
+OWN_FILES = (STATE, CONFIG, *FILES)
 REPORT_EVERY_S = 1.0
 SAVE_EVERY_S = 600.0
 BATCHES_AHEAD = 3

@@ -17,6 +17,7 @@ from seqfer.training.config import TrainConfig
 from seqfer.training.results import on_disk, provenance_of
 
 BEST, LAST, METRICS, CURVES, TENSORBOARD = "best", "last", "metrics.jsonl", "curves.png", "tensorboard"
+FILES = (BEST, LAST, METRICS, CURVES, TENSORBOARD)
 DRAW_EVERY_S = 10.0
 
 
