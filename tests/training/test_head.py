@@ -69,24 +69,20 @@ RECIPE = HeadRecipe(
     validation_clips=60,
     style=ClipStyle(changes=0.4),
 )
+SHORT = replace(RECIPE, steps=16, report_every=8, validation_clips=30)
 
 
-def run(encoder: SequenceClassifier, folder: Path, stop_after: int = 99, width: int = 16) -> list[HeadReport]:
+def run(
+    encoder: SequenceClassifier, recipe: HeadRecipe, folder: Path, stop_after: int = 99, width: int = 16
+) -> list[HeadReport]:
     torch.manual_seed(0)
     model = with_head(encoder, "bilstm", width=width)
     reports = []
-    for report in train_head(model, TRAIN, VALIDATION, RECIPE, folder, CPU, {}):
+    for report in train_head(model, TRAIN, VALIDATION, recipe, folder, CPU, {}):
         reports.append(report)
         if len(reports) == stop_after:
             break
     return reports
-
-
-@pytest.fixture(scope="module")
-def whole(encoder: SequenceClassifier, tmp_path_factory: pytest.TempPathFactory) -> tuple[list[HeadReport], Path]:
-    """A run that nothing stopped: its reports and its folder."""
-    folder = tmp_path_factory.mktemp("whole")
-    return run(encoder, folder), folder
 
 
 def test_an_ensembles_new_head_reads_the_mean_of_its_members_logits(encoder: SequenceClassifier) -> None:
@@ -116,17 +112,15 @@ def test_a_new_head_reads_as_the_old_one(encoder: SequenceClassifier) -> None:
         frames_alone(encoder)
 
 
-def test_it_gains_over_frames_read_alone(
-    encoder: SequenceClassifier, whole: tuple[list[HeadReport], Path]
-) -> None:
-    reports, folder = whole
+def test_it_gains_over_frames_read_alone(encoder: SequenceClassifier, tmp_path: Path) -> None:
+    reports = run(encoder, RECIPE, tmp_path)
     assert [report.step for report in reports] == [40, 80]
     figures = reports[-1].validation
     assert figures.clips > 10
     assert figures.frame_accuracy > figures.frame_accuracy_alone
     assert 0 < figures.frame_ece < 0.5
     assert figures.changes_per_s < 0.6 * figures.changes_per_s_alone
-    chosen = load_checkpoint(folder / "best")
+    chosen = load_checkpoint(tmp_path / "best")
     assert chosen.model.architecture.head == "bilstm"
     original, kept = encoder.encoder.state_dict(), chosen.model.encoder.state_dict()
     for name, value in original.items():  # the encoder stayed as it was, but for its stored precision
@@ -146,9 +140,9 @@ def test_killed_before_its_first_report_it_goes_on(
     with monkeypatch.context() as patched:
         patched.setattr(RunState, "save", killed_later)
         with pytest.raises(KeyboardInterrupt):
-            run(encoder, tmp_path)
+            run(encoder, SHORT, tmp_path)
     assert (tmp_path / "best").is_dir()
-    assert [report.step for report in run(encoder, tmp_path)] == [40, 80]
+    assert [report.step for report in run(encoder, SHORT, tmp_path)] == [8, 16]
 
 
 def test_clips_at_another_rate_are_refused(encoder: SequenceClassifier, tmp_path: Path) -> None:
@@ -164,16 +158,16 @@ def test_a_loss_that_is_no_number_ends_the_run(encoder: SequenceClassifier, tmp_
         next(train_head(model, TRAIN, VALIDATION, RECIPE, tmp_path, CPU, {}))
 
 
-def test_stopped_and_started_again_it_ends_the_same(
-    encoder: SequenceClassifier, whole: tuple[list[HeadReport], Path], tmp_path: Path
-) -> None:
-    reports, folder = whole
-    parts = run(encoder, tmp_path, stop_after=1) + run(encoder, tmp_path)
-    assert [r.loss for r in parts] == [r.loss for r in reports]
-    assert load_checkpoint(folder / "best").sha256 == load_checkpoint(tmp_path / "best").sha256
-    assert run(encoder, folder) == []
+def test_stopped_and_started_again_it_ends_the_same(encoder: SequenceClassifier, tmp_path: Path) -> None:
+    whole, parts = tmp_path / "whole", tmp_path / "parts"
+    reports = run(encoder, SHORT, whole)
+    assert [report.loss for report in reports] == [
+        report.loss for report in run(encoder, SHORT, parts, stop_after=1) + run(encoder, SHORT, parts)
+    ]
+    assert load_checkpoint(whole / "best").sha256 == load_checkpoint(parts / "best").sha256
+    assert run(encoder, SHORT, whole) == []
     with pytest.raises(ModelError, match="begun with another head;"):
-        run(encoder, folder, width=8)
+        run(encoder, SHORT, whole, width=8)
 
 
 def test_it_learns_what_the_encoder_says_not_the_labels(encoder: SequenceClassifier, tmp_path: Path) -> None:
