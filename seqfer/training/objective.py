@@ -101,10 +101,10 @@ def losses(
         total = divisor = logits.new_zeros(())
         for share, truth in _targets(labels, mix):
             target = truth if repeats is None else truth.repeat_interleave(repeats)
-            smoothing = loss.label_smoothing
-            total = total + share * F.cross_entropy(
-                logits, target, weights, reduction="sum", label_smoothing=smoothing
-            )
+            own = F.cross_entropy(logits, target, reduction="none", label_smoothing=loss.label_smoothing)
+            # Given the weights, PyTorch would weight what smoothing says of the other classes by theirs, and teach
+            # a class that no clip shows, whose weight is the largest of all.
+            total = total + share * (weights[target] * own).sum()
             # Not the batch's own weights: a rare clip would cancel its weight in a batch that it dominates.
             divisor = divisor + share * len(target)
         sums.append(total)

@@ -37,11 +37,13 @@ def own_frames(values: Tensor) -> Tensor:
 def test_losses_are_cross_entropies_of_clips_and_frames(weights: Tensor, smoothing: float) -> None:
     made = output()
     sums, divisors = losses(made, LENGTHS, LABELS, None, LossConfig(label_smoothing=smoothing), weights)
-    truth = LABELS.repeat_interleave(LENGTHS)
-    expected = (
-        F.cross_entropy(made.clip_logits, LABELS, weights, reduction="sum", label_smoothing=smoothing),
-        F.cross_entropy(own_frames(made.frame_logits), truth, weights, reduction="sum", label_smoothing=smoothing),
-    )
+    expected = []
+    for logits, truth in (
+        (made.clip_logits, LABELS),
+        (own_frames(made.frame_logits), LABELS.repeat_interleave(LENGTHS)),
+    ):
+        targets = (1 - smoothing) * F.one_hot(truth, 3) + smoothing / 3
+        expected.append((weights[truth] * F.cross_entropy(logits, targets, reduction="none")).sum())
     torch.testing.assert_close(sums, torch.stack(expected))
     torch.testing.assert_close(divisors, torch.tensor([3.0, 7.0]))
 
@@ -57,6 +59,24 @@ def test_an_epoch_of_balanced_steps_pulls_to_neither_class(batch_size: int) -> N
         sums, divisors = losses(made, torch.ones(len(part), dtype=torch.int64), part, None, LossConfig(), weights)
         pull += torch.autograd.grad((sums / divisors)[0], logits)[0].sum(0)
     assert pull == pytest.approx([0, 0], abs=1e-5)
+
+
+def test_balanced_and_smoothed_no_class_is_taught_that_no_clip_shows() -> None:
+    labels = torch.from_numpy(np.repeat([0, 1, 2], [200, 200, 100]))
+    weights, loss = balanced_weights(labels.numpy(), 4), LossConfig(label_smoothing=0.05)
+    said = torch.zeros(4, 4, requires_grad=True)  # of the clips of each class
+    optimizer = torch.optim.Adam([said], 0.1)
+    for _ in range(200):
+        logits = said[labels]
+        made = SequenceOutput(logits[:, None], logits, torch.ones(len(labels), 1))
+        sums, divisors = losses(made, torch.ones(len(labels), dtype=torch.int64), labels, None, loss, weights)
+        optimizer.zero_grad()
+        (sums / divisors)[0].backward()  # type: ignore[no-untyped-call]
+        optimizer.step()
+    for shown in range(3):
+        probabilities = said[shown].detach().softmax(0)
+        assert float(probabilities[shown]) == pytest.approx(1 - 0.05 * 3 / 4, abs=0.02)
+        assert float(probabilities[3]) == pytest.approx(0.05 / 4, abs=0.02)
 
 
 def test_parts_of_a_batch_add_up_to_the_whole() -> None:
