@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from seqfer.evaluation.metrics import confusion_matrix, metrics
+
 RESAMPLES = 2000
 FIGURES = ("accuracy", "uar", "macro_f1")
 
@@ -27,7 +29,7 @@ def bootstrap_intervals(
         seed: of the draws.
     """
     drawn = draw(truth, predicted, units, labels, resamples, seed)
-    figures = figures_of(drawn)
+    figures = figures_of(drawn, confusion_matrix(truth, predicted, labels))
     return {name: interval(values) for name, values in figures.items()}
 
 
@@ -49,16 +51,26 @@ def draw(
     return np.asarray(matrices, np.int64).reshape(resamples, labels, labels)
 
 
-def figures_of(matrices: NDArray[np.int64]) -> dict[str, NDArray[np.float64]]:
-    """Accuracy, UAR and macro F1 of each of (R, K, K) confusion matrices, as `metrics` has them."""
+def figures_of(matrices: NDArray[np.int64], whole: NDArray[np.int64]) -> dict[str, NDArray[np.float64]]:
+    """Accuracy, UAR and macro F1 of each of many resamples, as `metrics` has them.
+
+    A class that few subjects show is missing in some resamples. It keeps the recall and F1 of the whole sample there:
+    a mean over the other classes would be another figure, far from this one where the class is badly recognised.
+
+    Args:
+        matrices: (R, K, K) confusion matrices.
+        whole: (K, K) of the sample that they were drawn from.
+    """
+    figures = metrics(whole)
     support, predicted = matrices.sum(2), matrices.sum(1)
     hits = np.diagonal(matrices, axis1=1, axis2=2)
-    recall = hits / np.maximum(support, 1)
-    f1 = 2 * hits / np.maximum(support + predicted, 1)
+    recall = np.where(support > 0, hits / np.maximum(support, 1), figures.recall)
+    f1 = np.where(support > 0, 2 * hits / np.maximum(support + predicted, 1), figures.f1)
+    occurs = figures.support > 0
     return {
         "accuracy": hits.sum(1) / support.sum(1),
-        "uar": recall.sum(1) / (support > 0).sum(1),
-        "macro_f1": f1.sum(1) / (support + predicted > 0).sum(1),
+        "uar": recall[:, occurs].mean(1),
+        "macro_f1": f1[:, occurs].mean(1),
     }
 
 

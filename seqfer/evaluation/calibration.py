@@ -1,4 +1,4 @@
-"""Whether probabilities mean what they say: of the clips called happy with 0.8, four in five should be."""
+"""Whether probabilities mean what they say: of the clips read with 0.8, four in five should be read rightly."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ from scipy.stats import binomtest
 from seqfer.datasets.types import usual_order
 from seqfer.errors import DatasetError
 from seqfer.evaluation.bootstrap import FIGURES, RESAMPLES, draw, figures_of, interval
-from seqfer.evaluation.metrics import confusion_matrix
+from seqfer.evaluation.metrics import confusion_matrix, metrics
 from seqfer.evaluation.predictions import units_of
 from seqfer.labels import LabelSet
 
@@ -136,17 +136,15 @@ def compare(a: Answers, b: Answers, resamples: int = RESAMPLES, seed: int = 0) -
     units, kind = units_of(a.subject_ids)
     answers = a.predicted, b.predicted[same]
     matrices = tuple(confusion_matrix(a.truth, predicted, count) for predicted in answers)
-    values = [{name: float(found[0]) for name, found in figures_of(matrix[None]).items()} for matrix in matrices]
-    drawn = [figures_of(draw(a.truth, predicted, units, count, resamples, seed)) for predicted in answers]
-    figures = {
-        name: (
-            values[0][name],
-            values[1][name],
-            values[1][name] - values[0][name],
-            *interval(drawn[1][name] - drawn[0][name]),
-        )
-        for name in FIGURES
-    }
+    wholes = [metrics(matrix) for matrix in matrices]
+    drawn = [
+        figures_of(draw(a.truth, predicted, units, count, resamples, seed), matrix)
+        for predicted, matrix in zip(answers, matrices, strict=True)
+    ]
+    figures = {}
+    for name in FIGURES:
+        own, other = (float(getattr(whole, name)) for whole in wholes)
+        figures[name] = (own, other, other - own, *interval(drawn[1][name] - drawn[0][name]))
     right_a, right_b = (predicted == a.truth for predicted in answers)
     only_a, only_b = int((right_a & ~right_b).sum()), int((right_b & ~right_a).sum())
     p = float(binomtest(only_a, only_a + only_b).pvalue) if only_a + only_b else 1.0

@@ -150,7 +150,8 @@ def plot_reliability(found: Reliability, title: str) -> Figure:
     upper.bar(edges[filled], found.accuracy[filled], 1 / bins, align="edge", color="#4477AA", edgecolor="white")
     upper.plot(found.confidence[filled], found.accuracy[filled], "o", color="#EE6677", markersize=4)
     upper.set(xlim=(0, 1), ylim=(0, 1), ylabel="accuracy")
-    upper.set_title(f"{title}\nexpected calibration error {100 * found.ece:.1f} %", fontsize=10)
+    error = f"expected calibration error {100 * found.ece:.1f} %"
+    upper.set_title(f"{title}\n{error}", fontsize=10, parse_math=False)
     upper.legend(fontsize=8, loc="lower right")
     lower.bar(edges, found.count, 1 / bins, align="edge", color="#BBBBBB", edgecolor="white")
     lower.set(xlabel="confidence (probability of the leading expression)", ylabel="clips")

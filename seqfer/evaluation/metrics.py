@@ -38,7 +38,8 @@ class Metrics:
         count: number of samples.
         accuracy: share answered rightly (WAR, weighted average recall).
         uar: unweighted average recall over the classes that occur in the truth.
-        macro_f1: unweighted mean F1 over the classes that occur in truth or prediction.
+        macro_f1: unweighted mean F1 over the classes that occur in the truth: a model that knows another
+            expression, and names it wrongly, has lost a recall already.
         macro_precision: the same of precision.
         weighted_f1: mean F1, each class weighted by its support.
         weighted_precision: the same of precision; of recall it is the accuracy.
@@ -67,11 +68,11 @@ def metrics(matrix: NDArray[np.int64]) -> Metrics:
         raise ValueError("an empty confusion matrix has no figures")
     recall, precision = _ratio(hits, support), _ratio(hits, predicted)
     f1 = _ratio(2 * hits, support + predicted)
-    occurs = support + predicted > 0
+    occurs = support > 0
     return Metrics(
         count=count,
         accuracy=float(hits.sum() / count),
-        uar=float(recall[support > 0].mean()),
+        uar=float(recall[occurs].mean()),
         macro_f1=float(f1[occurs].mean()),
         macro_precision=float(precision[occurs].mean()),
         weighted_f1=float(f1 @ support / count),

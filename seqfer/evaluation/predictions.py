@@ -64,11 +64,16 @@ class Predictions:
 def units_of(subject_ids: Sequence[str]) -> tuple[NDArray[np.int64], str]:
     """Which of N clips are not independent of each other: a number (N,) for each, and what the numbers count.
 
-    The clips of a subject belong together; where some subject is not known, each clip is on its own.
+    The clips of a subject belong together; a clip whose subject is not known is on its own.
     """
-    if all(subject_ids):
-        return np.unique(np.array(subject_ids), return_inverse=True)[1].astype(np.int64), "subjects"
-    return np.arange(len(subject_ids)), "clips"
+    known = np.array([bool(name) for name in subject_ids])
+    units = np.arange(len(subject_ids))
+    subjects, own = np.unique(np.array(subject_ids)[known], return_inverse=True)
+    units[known] = own
+    units[~known] = len(subjects) + np.arange(np.count_nonzero(~known))
+    if not known.any():
+        return units, "clips"
+    return units, "subjects" if known.all() else "subjects and single clips"
 
 
 def predict(

@@ -165,13 +165,11 @@ def to_markdown(evaluation: Evaluation) -> str:
     lines += [f"Intervals: bootstrap over {count} {kind}, {RESAMPLES} resamples.", ""]
     if count < FEW_UNITS:
         lines += [f"**{count} {kind} are too few for an interval**: these are narrower than they should be.", ""]
-    if kind == "clips":
-        lines += [
-            "Subjects are not known, so clips count as independent; if they are not, intervals are wider.",
-            "",
-        ]
+    if kind != "subjects":
+        unknown = "Subjects are not known, so clips" if kind == "clips" else "Clips whose subject is not known"
+        lines += [f"{unknown} count as independent; if they are not, intervals are wider.", ""]
     if absent:
-        lines += [f"No clip is {', '.join(absent)}: UAR is the mean over the other classes.", ""]
+        lines += [f"No clip is {', '.join(absent)}: UAR and macro figures are means over the other classes.", ""]
     lines += ["## Classes", ""]
     lines += markdown_table(
         ["label", "clips", "precision", "recall", "F1"],

@@ -15,9 +15,10 @@ def answers(count: int, labels: int, right: float, seed: int = 0) -> tuple[np.nd
 
 
 def test_figures_of_many_matrices_are_those_of_each() -> None:
-    truth, predicted = answers(40, 5, 0.5)
-    matrices = draw(truth, predicted, np.arange(40), 5, resamples=50, seed=1)
-    many = figures_of(matrices)
+    truth, predicted = answers(100, 5, 0.5)
+    matrices = draw(truth, predicted, np.arange(100), 5, resamples=50, seed=1)
+    assert (matrices.sum(2) > 0).all()  # no class is missing
+    many = figures_of(matrices, matrices.sum(0))
     for index, matrix in enumerate(matrices):
         one = metrics(matrix)
         assert (many["accuracy"][index], many["uar"][index], many["macro_f1"][index]) == pytest.approx(
@@ -43,6 +44,19 @@ def test_clips_that_hang_together_widen_the_interval() -> None:
     assert together[1] - together[0] > 0.3
     low, high = wilson_interval(10, 20)
     assert together == pytest.approx((low, high), abs=0.06)
+
+
+def test_a_class_that_a_resample_lacks_keeps_its_figures() -> None:
+    """Of twelve subjects one alone shows the second class, and is never recognised: UAR cannot pass one half."""
+    subjects = np.repeat(np.arange(12), 10)
+    truth = (np.arange(120) >= 115).astype(np.int64)
+    predicted = np.zeros(120, np.int64)
+    assert bootstrap_intervals(truth, predicted, subjects, 2)["uar"] == (0.5, 0.5)
+    missing = np.array([[[110, 0, 0], [0, 0, 0], [0, 0, 0]]])
+    whole = np.array([[110, 0, 0], [2, 6, 2], [0, 0, 0]])
+    found = figures_of(missing, whole)
+    assert found["uar"] == pytest.approx([(1 + 0.6) / 2])
+    assert found["macro_f1"] == pytest.approx([(1 + 0.75) / 2])
 
 
 def test_one_unit_has_no_spread() -> None:

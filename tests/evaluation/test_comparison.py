@@ -48,6 +48,17 @@ def test_figures_are_those_of_each_and_differences_are_paired() -> None:
     assert found.p == pytest.approx(2 / 2**10)
 
 
+def test_an_expression_that_only_one_of_them_knows_is_no_class_of_the_truth() -> None:
+    right = [k % 3 > 0 for k in range(60)]
+    a = answers(right)
+    other = replace(LABELS, names=(*LABELS.names, "calm"))
+    b = replace(a, labels=other, predicted=np.where(right, a.truth, len(other) - 1))
+    found = compare(a, b)
+    assert {name: values[2:] for name, values in found.figures.items()} == dict.fromkeys(
+        found.figures, (0.0, 0.0, 0.0)
+    )
+
+
 def test_the_order_of_clips_does_not_matter() -> None:
     a, b = answers([k % 3 > 0 for k in range(30)]), answers([k % 2 > 0 for k in range(30)])
     turned = Answers(b.labels, b.clip_ids[::-1], b.subject_ids[::-1], b.truth[::-1], b.predicted[::-1])

@@ -23,14 +23,13 @@ def test_agrees_with_scikit_learn(count: int, labels: int, seed: int) -> None:
     present = np.unique(truth)
     recalls = sk.recall_score(truth, predicted, labels=present, average=None, zero_division=0)
     assert figures.uar == pytest.approx(recalls.mean(), abs=1e-12)
-    assert figures.macro_f1 == pytest.approx(
-        sk.f1_score(truth, predicted, average="macro", zero_division=0), abs=1e-12
-    )
     for average, precision, f1 in (
         ("macro", figures.macro_precision, figures.macro_f1),
         ("weighted", figures.weighted_precision, figures.weighted_f1),
     ):
-        expected = sk.precision_recall_fscore_support(truth, predicted, average=average, zero_division=0)
+        expected = sk.precision_recall_fscore_support(
+            truth, predicted, labels=present, average=average, zero_division=0
+        )
         assert (precision, f1) == pytest.approx((expected[0], expected[2]), abs=1e-12)
     for ours, theirs in zip(
         (figures.precision, figures.recall, figures.f1, figures.support),

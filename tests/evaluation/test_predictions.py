@@ -91,12 +91,14 @@ def test_what_does_not_fit_is_refused(packed: PackedClips, predictor: Predictor)
         predict(predictor, replace(packed, preprocess=Preprocess(48, 3)), packed.clips)
 
 
-def test_clips_of_a_subject_belong_together_where_all_subjects_are_known() -> None:
+def test_clips_of_a_subject_belong_together() -> None:
     units, kind = units_of(["S0", "S1", "S2", "S3"] * 3)
     assert kind == "subjects"
     assert units.tolist() == [0, 1, 2, 3] * 3
-    units, kind = units_of(["S0", "S1", "", "S1"])
-    assert (kind, units.tolist()) == ("clips", [0, 1, 2, 3])
+    units, kind = units_of(["S0", "S1", "", "S1", ""])
+    assert (kind, units.tolist()) == ("subjects and single clips", [0, 1, 2, 1, 3])
+    units, kind = units_of(["", ""])
+    assert (kind, units.tolist()) == ("clips", [0, 1])
 
 
 def test_fields_of_different_lengths_are_refused() -> None:
