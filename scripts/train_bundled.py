@@ -76,7 +76,7 @@ def main() -> None:
     seqfer("ensemble", *teachers, "-o", teacher, "--mirrored", "--overwrite")
     pupil = trained("compact", "pupil", f"teacher.model={teacher}", *TAUGHT)
     encoder = run / "compact-encoder"
-    seqfer("calibrate", pupil, "--data", clean, "-o", encoder, *device)
+    seqfer("calibrate", pupil, "--data", clean, "-o", encoder, "--overwrite", *device)
     if options.model == "accurate":
         both = (trained("accurate", "networks/accurate", "seed=2"), encoder)
         encoder = run / "accurate-encoder"

@@ -7,11 +7,14 @@ import os
 import shutil
 import threading
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryFile
 
 from seqfer.errors import OutputError
+
+PARTIAL = ".partial"  # a folder of results that are not whole yet
+LOCK = ".lock"  # in a folder that one process at a time works in
 
 
 @contextmanager
@@ -34,8 +37,7 @@ def check_output(folder: Path, overwrite: bool) -> None:
     try:
         if folder.exists() and not folder.is_dir():
             raise OutputError(folder, "is a file, not a folder; choose another output folder")
-        if not overwrite and folder.is_dir() and any(folder.iterdir()):
-            raise OutputError(folder, "exists already; use --overwrite (overwrite=True) to replace its results")
+        _check_unused(folder, overwrite)
         folder.parent.mkdir(parents=True, exist_ok=True)
         partial = _partial(folder)
         shutil.rmtree(partial, ignore_errors=True)
@@ -50,6 +52,8 @@ def check_file(path: Path, overwrite: bool) -> None:
     try:
         if path.is_dir():
             raise OutputError(path, "is a folder; name a file in it")
+        if path.exists() and not path.is_file():
+            raise OutputError(path, "is no file that can be replaced; name another one")
         if path.exists() and not overwrite:
             raise OutputError(path, "exists already; use --overwrite to replace it")
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -79,6 +83,7 @@ def output_folder(folder: Path, overwrite: bool, own: Iterable[str]) -> Iterator
     try:
         partial.mkdir()
         yield partial
+        _check_unused(folder, overwrite)  # another run may have been as far meanwhile
         if folder.is_dir():
             made = {file.name for file in partial.iterdir()}
             for file in partial.iterdir():
@@ -93,9 +98,31 @@ def output_folder(folder: Path, overwrite: bool, own: Iterable[str]) -> Iterator
         shutil.rmtree(partial, ignore_errors=True)
 
 
+def _check_unused(folder: Path, overwrite: bool) -> None:
+    if not overwrite and folder.is_dir() and any(path.name != PARTIAL for path in folder.iterdir()):
+        raise OutputError(folder, "exists already; use --overwrite (overwrite=True) to replace its results")
+
+
 def _partial(folder: Path) -> Path:
     folder = folder.absolute()  # "." has no name
-    return folder.with_name(f".{folder.name}.partial")
+    # In a folder that is there: it may be a mount, and the one above it lie on another disk.
+    return folder / PARTIAL if folder.is_dir() else folder.with_name(f".{folder.name}{PARTIAL}")
+
+
+@contextmanager
+def alone_in(folder: Path) -> Iterator[None]:
+    """Wait until no other process works in an existing folder, and let none in until the block ends."""
+    from filelock import FileLock
+
+    lock = FileLock(folder / LOCK)
+    with suppress(NotImplementedError):  # some network file systems know no locks
+        lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()
+        with suppress(OSError):
+            (folder / LOCK).unlink(missing_ok=True)
 
 
 def printable(path: Path) -> str:

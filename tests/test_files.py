@@ -1,12 +1,15 @@
 from __future__ import annotations
 
+import errno
 import hashlib
+import os
+import threading
 from pathlib import Path
 
 import pytest
 
 from seqfer.errors import OutputError
-from seqfer.files import check_file, check_output, output_folder, sha256_of, write_whole
+from seqfer.files import alone_in, check_file, check_output, output_folder, sha256_of, write_whole
 
 
 def test_a_file_appears_only_when_it_is_whole(tmp_path: Path) -> None:
@@ -60,6 +63,58 @@ def test_a_file_that_must_not_or_cannot_be_written(tmp_path: Path, name: str, pr
     (tmp_path / "folder").mkdir()
     with pytest.raises(OutputError, match=problem):
         check_file(tmp_path / name, overwrite=False)
+
+
+def test_what_is_no_file_is_not_replaced_by_one(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(OutputError, match="no file that can be replaced"):
+        check_file(tmp_path / "pipe", overwrite=True)
+
+
+def test_results_reach_a_folder_on_another_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "mount"
+    folder.mkdir()
+    replace = Path.replace
+
+    def within_a_disk(path: Path, target: Path) -> Path:
+        if (folder in path.parents) != (folder in target.parents):
+            raise OSError(errno.EXDEV, "Invalid cross-device link")
+        return replace(path, target)
+
+    monkeypatch.setattr(Path, "replace", within_a_disk)
+    with output_folder(folder, overwrite=False, own=()) as place:
+        (place / "a.txt").write_text("a")
+        check_output(folder, overwrite=False)  # what is not whole yet is no result
+        place.mkdir(exist_ok=True)
+        (place / "a.txt").write_text("a")
+    assert [path.name for path in folder.iterdir()] == ["a.txt"]
+
+
+def test_results_that_came_meanwhile_are_not_replaced(tmp_path: Path) -> None:
+    folder = tmp_path / "out"
+    with pytest.raises(OutputError, match="exists already"), output_folder(folder, False, own=()) as place:  # noqa: PT012
+        (place / "a.txt").write_text("mine")
+        folder.mkdir()
+        (folder / "a.txt").write_text("another run's")
+    assert (folder / "a.txt").read_text() == "another run's"
+    assert list(tmp_path.iterdir()) == [folder]
+
+
+def test_only_one_at_a_time_works_in_a_folder(tmp_path: Path) -> None:
+    told: list[str] = []
+
+    def other() -> None:
+        with alone_in(tmp_path):
+            told.append("other")
+
+    with alone_in(tmp_path):
+        waiting = threading.Thread(target=other)
+        waiting.start()
+        waiting.join(0.2)
+        told.append("first")
+    waiting.join()
+    assert told == ["first", "other"]
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_the_current_folder_can_be_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

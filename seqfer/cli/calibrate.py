@@ -10,6 +10,7 @@ import typer
 
 from seqfer.cli.console import remark_line, say
 from seqfer.cli.reading import Cache, Data, Device, OwnFaces, OwnPictureRate, read_split
+from seqfer.errors import OutputError
 
 
 def calibrate(
@@ -23,17 +24,22 @@ def calibrate(
     cache: Cache = None,
     picture_rate: OwnPictureRate = None,
     device: Device = "auto",
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace an earlier model in the folder.")
+    ] = False,
 ) -> None:
     """Fit one temperature on the validation split and store it in the model.
 
     What the model answers stays the same; how sure it says to be changes.
     """
     from seqfer.evaluation.calibration import TEMPERATURES, fit_temperature, log_loss, reliability, soften
-    from seqfer.files import sha256_of
+    from seqfer.files import check_output, sha256_of
     from seqfer.models.checkpoint import load_checkpoint, save_checkpoint
     from seqfer.models.heads import soften as soften_head
     from seqfer.models.inference import Predictor, choose_device
 
+    if output:
+        check_output(output, overwrite)
     checkpoint = load_checkpoint(model)
     predictor = Predictor(checkpoint.model, choose_device(device), "float32")
     predictions, _, _ = read_split(
@@ -56,7 +62,10 @@ def calibrate(
     }
     soften_head(checkpoint.model.head, temperature)
     training = {**checkpoint.provenance.training, "calibration": figures}
-    save_checkpoint(output or model, checkpoint.model, replace(checkpoint.provenance, training=training))
+    try:
+        save_checkpoint(output or model, checkpoint.model, replace(checkpoint.provenance, training=training))
+    except OSError as error:
+        raise OutputError(output or model, f"cannot be written ({error.strerror or error})") from error
     say(f"temperature {temperature:.3f}, fitted on {len(predictions)} validation clips -> {output or model}")
     if not 2 * TEMPERATURES[0] < temperature < TEMPERATURES[1] / 2:
         remark_line(f"{len(predictions)} clips, or too few mistakes among them, do not tell how sure is too sure")

@@ -74,6 +74,8 @@ def read_split(
     from seqfer.evaluation.predictions import predict
 
     own = training.get("config", {}).get("data", {})
+    if split == "validation" and _learnt_validation(training):
+        remark_line("the model has learnt from a validation split (data.with_validation): this one tells too much")
     if faces is None and own.get("faces") == "none":
         remark_line("pictures are taken whole, as in the model's training; --faces mediapipe finds faces in them")
     faces = faces or own.get("faces", "mediapipe")
@@ -82,6 +84,12 @@ def read_split(
     chosen, packed, manifest = open_split(labels, preprocess, data, split, faces, cache, picture_rate)
     with progress("reading", "clips") as advance:
         return predict(predictor, packed, chosen, advance), packed, manifest
+
+
+def _learnt_validation(training: dict[str, Any]) -> bool:
+    """Whether a model, or a member of an ensemble, was trained on the validation split too."""
+    runs = (training, *training.get("members", ()))
+    return any(run.get("config", {}).get("data", {}).get("with_validation", False) for run in runs)
 
 
 def open_split(
@@ -106,7 +114,10 @@ def open_split(
         raise OptionError(f"unknown split {split!r}; known: {', '.join(SPLITS)}")
     found = Counter(record.label for record in read_manifest(data).records if split in (record.split, "all"))
     if not found:
-        raise OptionError(f"{data}: no clip is in the split {split}; --split all takes every clip")
+        remedy = "--split all takes every clip"
+        if split == "validation":
+            remedy = "make one, as by seqfer manifest --split subject:70/15/15"
+        raise OptionError(f"{data}: no clip is in the split {split}; {remedy}")
     for label, count in found.items():
         if label not in labels.names:
             raise OptionError(

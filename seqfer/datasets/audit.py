@@ -119,7 +119,7 @@ def _read(
                 if is_video(record):
                     films[position] = _film_digest(record)
                 else:
-                    for picture in reader.read(record):
+                    for _, picture in reader.read(record):
                         owners.append(position)
                         yield picture
             except (VideoError, DatasetError) as error:

@@ -85,7 +85,7 @@ class Cropper:
     def _frames(self, record: ClipRecord) -> Iterator[Frame]:
         if not is_video(record):
             rate = Fraction(self._settings.picture_rate).limit_denominator(1_000_000)
-            for index, picture in enumerate(self._reader.read(record)):
+            for index, picture in self._reader.read(record):
                 image = picture if picture.ndim == 3 else np.repeat(picture[:, :, None], 3, axis=2)
                 yield Frame(index, float(index / rate), image)
             return

@@ -6,6 +6,7 @@ import csv
 import os
 from pathlib import Path
 
+from seqfer.datasets.pictures import is_video
 from seqfer.datasets.types import ClipRecord, Manifest, shared_subjects
 from seqfer.errors import DatasetError, OptionError
 from seqfer.files import write_whole
@@ -21,8 +22,11 @@ def write_manifest(manifest: Manifest, path: Path) -> None:
     """Write a manifest; paths are stored relative to its folder.
 
     Raises:
-        DatasetError: the file cannot be written, or a picture's name holds the separator.
+        DatasetError: the file cannot be written or is one of the data set, a name is no text, or a picture's name
+            holds the separator.
     """
+    if any(record.path.absolute() == path.absolute() for record in manifest.records):
+        raise DatasetError(path, "is the data itself; write the manifest to another file")
     folder = path.absolute().parent
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -78,9 +82,13 @@ def read_manifest(path: str | Path, refuse_leaks: bool = True) -> Manifest:
 def _row(record: ClipRecord, folder: Path) -> tuple[str, ...]:
     if any(SEPARATOR in name for name in record.frames):
         raise DatasetError(record.path, f"a picture's name holds {SEPARATOR!r}; rename it")
+    try:
+        "".join((record.clip_id, str(record.path), *record.frames)).encode()
+    except UnicodeEncodeError as error:
+        raise DatasetError(record.path, "a name is not UTF-8; rename it") from error
     return (
         record.clip_id,
-        Path(os.path.relpath(record.path.absolute(), folder)).as_posix(),
+        _path_from(folder, record.path),
         _number(record.start_s) if record.start_s else "",
         "" if record.end_s is None else _number(record.end_s),
         SEPARATOR.join(record.frames),
@@ -89,6 +97,13 @@ def _row(record: ClipRecord, folder: Path) -> tuple[str, ...]:
         record.split,
         "" if record.fold is None else str(record.fold),
     )
+
+
+def _path_from(folder: Path, path: Path) -> str:
+    try:
+        return Path(os.path.relpath(path.absolute(), folder)).as_posix()
+    except ValueError:  # they lie on two drives of Windows
+        return path.absolute().as_posix()
 
 
 def _number(seconds: float) -> str:
@@ -100,7 +115,7 @@ def _record(row: dict[str, str | None], path: Path, line: int) -> ClipRecord:
         raise DatasetError(path, f"line {line} has not as many fields as the first line")
     cell = {name: (value or "").strip() for name, value in row.items()}
     try:
-        return ClipRecord(
+        record = ClipRecord(
             clip_id=cell["clip_id"],
             path=Path(os.path.normpath(path.absolute().parent / cell["path"])),
             label=canonical(cell["label"]),
@@ -111,5 +126,8 @@ def _record(row: dict[str, str | None], path: Path, line: int) -> ClipRecord:
             split=cell.get("split", ""),
             fold=int(cell["fold"]) if cell.get("fold") else None,
         )
+        if is_video(record) and not all(name.isdecimal() for name in record.frames):
+            raise OptionError(f"frames of a video are numbers with {SEPARATOR!r} between them, as 0{SEPARATOR}1")
     except (ValueError, OptionError) as error:
         raise DatasetError(path, f"line {line}: {error}") from error
+    return record

@@ -27,17 +27,20 @@ class PictureReader:
     def __init__(self) -> None:
         self._rows: tuple[Path, list[str]] | None = None
 
-    def read(self, record: ClipRecord) -> Iterator[NDArray[np.uint8]]:
-        """The pictures of a clip in the order of time: (H, W, 3) RGB, or (48, 48) grey from a CSV file.
+    def read(self, record: ClipRecord) -> Iterator[tuple[int, NDArray[np.uint8]]]:
+        """The pictures of a clip, each with its place in time: (H, W, 3) RGB, or (48, 48) grey from a CSV file.
+
+        The places of numbered pictures that are missing are passed over.
 
         Raises:
             VideoError: a picture is missing or cannot be read.
             DatasetError: a row of a CSV file is missing or malformed.
         """
         if record.path.suffix.lower() == ".csv":
-            yield from (self._row(record.path, name) for name in record.frames)
+            yield from ((place, self._row(record.path, name)) for place, name in enumerate(record.frames))
         else:
-            yield from (read_image(path) for path in picture_files(record))
+            files = enumerate(picture_files(record))
+            yield from ((place, read_image(path)) for place, path in files if path is not None)
 
     def _row(self, path: Path, name: str) -> NDArray[np.uint8]:
         if self._rows is None or self._rows[0] != path:
@@ -52,8 +55,8 @@ class PictureReader:
             raise DatasetError(path, f"row {name} holds no picture of 48x48 pixels") from error
 
 
-def picture_files(record: ClipRecord) -> Sequence[Path]:
-    """The files of a clip of pictures, in the order of time.
+def picture_files(record: ClipRecord) -> Sequence[Path | None]:
+    """The files of a clip of pictures, in the order of time; None where a numbered one is missing.
 
     Raises:
         VideoError: the path is a folder, but not of numbered pictures, and the clip names none.
@@ -65,4 +68,4 @@ def picture_files(record: ClipRecord) -> Sequence[Path]:
     numbered = numbered_pictures(record.path)
     if numbered is None:
         raise VideoError(record.path, "is no folder of numbered pictures")
-    return [path for path in numbered if path is not None]
+    return numbered

@@ -23,10 +23,10 @@ import numpy as np
 
 from seqfer.datasets.crops import Cropper, CropSettings
 from seqfer.datasets.packed import DESCRIPTION, FRAMES, INDEX, PackedClips, read_packed, write_packed
-from seqfer.datasets.pictures import is_video
+from seqfer.datasets.pictures import is_video, picture_files
 from seqfer.datasets.types import ClipRecord, Manifest
-from seqfer.errors import DatasetError, OutputError, SeqferError
-from seqfer.files import write_whole
+from seqfer.errors import DatasetError, OutputError, SeqferError, VideoError
+from seqfer.files import LOCK, alone_in, write_whole
 from seqfer.machine import usable_cores
 
 PARTS = "parts"
@@ -73,22 +73,24 @@ def prepare(
     pieces = list(_pieces(manifest, settings))
     source = hashlib.sha256("".join(piece.digest for piece in pieces).encode()).hexdigest()
     try:
-        if (folder / DESCRIPTION).is_file():
-            # One that is damaged, or of another version, is made anew.
-            with suppress(DatasetError):
-                packed = read_packed(folder)
-                if packed.source == source:
-                    return packed
-        elif folder.is_dir() and not all(_is_own(path.name) for path in folder.iterdir()):
+        if found := _still_true(folder, source):
+            return found
+        described = (folder / DESCRIPTION).is_file()
+        if not described and folder.is_dir() and not all(_is_own(path.name) for path in folder.iterdir()):
             raise OutputError(folder, "holds something else than a cache; choose another folder")
         (folder / PARTS).mkdir(parents=True, exist_ok=True)
-        _prepare_pieces(pieces, folder / PARTS, settings, workers or usable_cores(), progress)
-        prepared = [entry for piece in pieces for entry in _entries(piece, folder / PARTS)]
-        if all(isinstance(entry, str) for entry in prepared):
-            raise DatasetError(manifest.records[0].path, f"as all clips, cannot be prepared: {prepared[0]}")
-        facts = (settings.preprocess, source, settings.faces, settings.picture_rate)
-        write_packed(folder, manifest.records, prepared, *facts)
-        shutil.rmtree(folder / PARTS)
+        # Of two runs that begin at once, the second one finds what the first has prepared.
+        with alone_in(folder):
+            if found := _still_true(folder, source):
+                return found
+            (folder / PARTS).mkdir(exist_ok=True)
+            _prepare_pieces(pieces, folder / PARTS, settings, workers or usable_cores(), progress)
+            prepared = [entry for piece in pieces for entry in _entries(piece, folder / PARTS)]
+            if all(isinstance(entry, str) for entry in prepared):
+                raise DatasetError(manifest.records[0].path, f"as all clips, cannot be prepared: {prepared[0]}")
+            facts = (settings.preprocess, source, settings.faces, settings.picture_rate)
+            write_packed(folder, manifest.records, prepared, *facts)
+            shutil.rmtree(folder / PARTS)
     except BrokenProcessPool as error:
         raise DatasetError(
             folder,
@@ -100,9 +102,20 @@ def prepare(
     return read_packed(folder)
 
 
+def _still_true(folder: Path, source: str) -> PackedClips | None:
+    """The cache that lies in a folder; None if there is none, or it is damaged or made from something else."""
+    if not (folder / DESCRIPTION).is_file():
+        return None
+    with suppress(DatasetError):
+        packed = read_packed(folder)
+        if packed.source == source:
+            return packed
+    return None
+
+
 def _is_own(name: str) -> bool:
     """Whether a file is one that a run leaves that was killed before it was done."""
-    return name in (PARTS, FRAMES, INDEX) or (name.startswith(".") and ".partial" in name)
+    return name in (PARTS, FRAMES, INDEX, LOCK) or (name.startswith(".") and ".partial" in name)
 
 
 def _pieces(manifest: Manifest, settings: CropSettings) -> Iterator[Piece]:
@@ -123,12 +136,23 @@ def _pieces(manifest: Manifest, settings: CropSettings) -> Iterator[Piece]:
 
 
 def _piece(records: Sequence[ClipRecord], settings: CropSettings) -> Piece:
-    made_from = [asdict(settings), [[*asdict(record).values(), _state(record.path)] for record in records]]
+    made_from = [asdict(settings), [[*asdict(record).values(), *_states(record)] for record in records]]
     return Piece(tuple(records), hashlib.sha256(json.dumps(made_from, default=str).encode()).hexdigest())
 
 
+def _states(record: ClipRecord) -> list[tuple[int, int] | None]:
+    """Size and time of change of a clip's files; None where there is nothing.
+
+    A folder's own do not change where a picture in it is written anew.
+    """
+    paths: Sequence[Path | None] = [record.path]
+    if record.path.is_dir():
+        with suppress(VideoError, OSError):
+            paths = picture_files(record)
+    return [_state(path) for path in paths if path is not None]
+
+
 def _state(path: Path) -> tuple[int, int] | None:
-    """Size and time of change; None where there is nothing."""
     try:
         found = path.stat()
     except OSError:

@@ -112,7 +112,7 @@ def images_of(record: ClipRecord) -> list[ClipRecord]:
     """
     frames = record.frames
     if not frames and record.path.is_dir():
-        frames = tuple(path.name for path in picture_files(record))
+        frames = tuple(path.name for path in picture_files(record) if path is not None)
     elif not frames and not is_video(record):
         return [record]
     elif not frames:

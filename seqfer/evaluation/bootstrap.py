@@ -54,8 +54,8 @@ def draw(
 def figures_of(matrices: NDArray[np.int64], whole: NDArray[np.int64]) -> dict[str, NDArray[np.float64]]:
     """Accuracy, UAR and macro F1 of each of many resamples, as `metrics` has them.
 
-    A class that few subjects show is missing in some resamples. It keeps the recall and F1 of the whole sample there:
-    a mean over the other classes would be another figure, far from this one where the class is badly recognised.
+    A class that few subjects show is missing in some resamples. It keeps the recall and F1 of the whole sample
+    there: a mean over the other classes would be another figure, far from this one if the class is hard.
 
     Args:
         matrices: (R, K, K) confusion matrices.

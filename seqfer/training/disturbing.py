@@ -52,7 +52,15 @@ def _move(planes: Tensor, d: Disturbance) -> Tensor:
     row_y = torch.stack([scale_y * sin, scale_y * cos, -2 * d.shift_y], 1)
     grid = F.affine_grid(torch.stack([row_x, row_y], 1), list(planes.shape), align_corners=False)
     grid = _turned(grid, d)
+    if planes.device.type == "mps":  # which knows no border before PyTorch 2.13
+        return F.grid_sample(planes, _within_border(grid, *planes.shape[2:]), align_corners=False)
     return F.grid_sample(planes, grid, padding_mode="border", align_corners=False)
+
+
+def _within_border(grid: Tensor, height: int, width: int) -> Tensor:
+    """Points (N, H, W, 2) of a picture, none beyond the middles of the outermost pixels."""
+    edge = 1 - 1 / torch.tensor([width, height], device=grid.device, dtype=grid.dtype)
+    return grid.maximum(-edge).minimum(edge)
 
 
 def _turned(grid: Tensor, d: Disturbance) -> Tensor:

@@ -59,7 +59,8 @@ class RunState:
                 f"{self._path}: the run was begun with another {' and '.join(changed)}; choose another run folder"
             )
         for name, part in self._parts.items():
-            part.load_state_dict(state[name])
+            if state[name]:  # on another device, losses may not have been scaled
+                part.load_state_dict(state[name])
         return int(state["done"]), float(state["best"])
 
     def save(self, done: int, best: float = 0.0) -> None:

@@ -100,6 +100,9 @@ def test_pictures_are_spaced_by_their_rate(tmp_path: Path) -> None:
     assert numbers(record) == [0, 1, 2]
     _, times = crops(record, CropSettings(Preprocess(64, 3), "none", picture_rate=4))
     assert times == (0.0, 0.25, 0.5)
+    Image.fromarray(numbered_image(4, 64, 64)).save(tmp_path / "4.png")
+    _, times = crops(record, CropSettings(Preprocess(64, 3), "none", picture_rate=4))
+    assert times == (0.0, 0.25, 0.5, 1.0)  # one is missing, as when the folder is annotated
 
 
 @pytest.mark.parametrize(("width", "height"), [(96, 64), (64, 96), (40, 40)])

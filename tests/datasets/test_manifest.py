@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -69,6 +70,7 @@ def test_three_columns_are_enough_and_aliases_are_known(tmp_path: Path) -> None:
         (HEAD + "a,a.mp4,,,,happy,,train,,1\n", "line 2 has not as many fields"),
         (HEAD + "a,a.mp4,,,,happy,,train,\nb,b.mp4,x,,,sad,,train,\n", "line 3: could not convert"),
         (HEAD + "a,a.mp4,,,,happy,,dev,\n", "line 2: clip 'a': unknown split 'dev'"),
+        (HEAD + "a,a.mp4,,,0-24,happy,,train,\n", "line 2: frames of a video are numbers"),
         ("# leaky: yes\n" + HEAD + "a,a.mp4,,,,happy,,dev,\n", "line 3: clip 'a': unknown split 'dev'"),
         (HEAD + "a,a.mp4,,,,happy,,,\na,b.mp4,,,,sad,,,\n", "'a' stands for more than one clip"),
     ],
@@ -97,6 +99,33 @@ def test_a_name_with_the_separator_is_refused_and_nothing_is_left(tmp_path: Path
     with pytest.raises(DatasetError, match="holds ';'"):
         write_manifest(Manifest(records), tmp_path / "m.csv")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_name_that_is_no_text_is_refused(tmp_path: Path) -> None:
+    records = (ClipRecord("caf\udce9", tmp_path / "caf\udce9.mp4", "happy"), ClipRecord("b", tmp_path, "sad"))
+    with pytest.raises(DatasetError, match="a name is not UTF-8; rename it"):
+        write_manifest(Manifest(records), tmp_path / "m.csv")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_data_are_not_replaced_by_their_manifest(tmp_path: Path) -> None:
+    path = tmp_path / "fer2013.csv"
+    path.write_text("emotion,pixels,Usage\n")
+    records = tuple(ClipRecord(name, path, name, frames=("0",)) for name in ("happy", "sad"))
+    with pytest.raises(DatasetError, match="is the data itself"):
+        write_manifest(Manifest(records), path)
+    assert path.read_text() == "emotion,pixels,Usage\n"
+
+
+def test_data_on_another_drive_are_named_from_its_root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def other_drive(path: object, start: object) -> str:
+        raise ValueError("path is on mount 'D:', start on mount 'C:'")
+
+    records = (ClipRecord("a", tmp_path / "a.mp4", "happy"), ClipRecord("b", tmp_path / "b.mp4", "sad"))
+    with monkeypatch.context() as patched:
+        patched.setattr(os.path, "relpath", other_drive)
+        write_manifest(Manifest(records), tmp_path / "m.csv")
+    assert read_manifest(tmp_path / "m.csv").records == records
 
 
 NAMES = st.text(st.characters(codec="utf-8", exclude_categories=("Cc", "Cs", "Zs", "Zl", "Zp")), min_size=1)

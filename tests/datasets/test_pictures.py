@@ -27,13 +27,18 @@ def test_what_ffmpeg_has_to_decode(name: str, expected: bool) -> None:
 
 
 def test_pictures_come_in_the_order_of_the_clip(tmp_path: Path) -> None:
-    for number in (8, 9, 10):
+    for number in (8, 9, 10, 11):
         grey(tmp_path / f"{number}.png", number)
     read = PictureReader().read
-    assert [image[0, 0, 0] for image in read(record(tmp_path))] == [8, 9, 10]
-    assert [image[0, 0, 0] for image in read(record(tmp_path, "10.png", "8.png"))] == [10, 8]
-    assert [image[0, 0, 0] for image in read(record(tmp_path / "9.png"))] == [9]
-    assert picture_files(record(tmp_path))[-1].name == "10.png"
+    for clip, expected in (
+        (record(tmp_path), [(0, 8), (1, 9), (2, 10), (3, 11)]),
+        (record(tmp_path, "10.png", "8.png"), [(0, 10), (1, 8)]),
+        (record(tmp_path / "9.png"), [(0, 9)]),
+    ):
+        assert [(place, image[0, 0, 0]) for place, image in read(clip)] == expected
+    assert picture_files(record(tmp_path))[-1] == tmp_path / "11.png"
+    (tmp_path / "9.png").unlink()
+    assert [(place, image[0, 0, 0]) for place, image in read(record(tmp_path))] == [(0, 8), (2, 10), (3, 11)]
 
 
 def test_rows_of_a_csv_file(tmp_path: Path) -> None:
@@ -41,7 +46,7 @@ def test_rows_of_a_csv_file(tmp_path: Path) -> None:
     pixels = " ".join(["7"] * 48 * 48)
     path.write_text(f"emotion,pixels,Usage\n0,1 2,Training\n1,{pixels},Training\n")
     reader = PictureReader()
-    (image,) = reader.read(record(path, "1"))
+    ((_, image),) = reader.read(record(path, "1"))
     assert image.shape == (48, 48)
     assert np.unique(image).tolist() == [7]
     for row in ("0", "2", "x"):

@@ -6,8 +6,11 @@ import random
 import signal
 import subprocess
 import sys
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -90,6 +93,44 @@ def test_changed_files_and_settings_are_prepared_anew(tmp_path: Path) -> None:
     assert np.unique(second.frames_of(second.clips[0])).tolist() == [7]
     third = prepare(manifest, tmp_path / "cache", CropSettings(WHOLE.preprocess.__class__(32), "none"), workers=1)
     assert third.frames.shape[1:] == (32, 32, 1)
+
+
+def test_a_picture_that_is_written_anew_in_a_clips_folder_is_prepared_anew(tmp_path: Path) -> None:
+    records = []
+    for name in ("happy", "sad"):
+        folder = tmp_path / "set" / name
+        folder.mkdir(parents=True)
+        for number in range(3):
+            Image.new("L", (48, 48), 50).save(folder / f"{number}.png")
+        records.append(ClipRecord(name, folder, name))
+    manifest = Manifest(tuple(records))
+    prepare(manifest, tmp_path / "cache", WHOLE, workers=1)
+    changed = tmp_path / "set" / "happy" / "1.png"
+    Image.new("L", (48, 48), 7).save(changed)
+    os.utime(changed, ns=(0, 0))  # pictures of one colour are equally large
+    packed = prepare(manifest, tmp_path / "cache", WHOLE, workers=1)
+    assert [int(frame.mean()) for frame in packed.frames_of(packed.clips[0])] == [50, 7, 50]
+
+
+def test_of_two_that_begin_at_once_one_prepares(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    manifest = data_set(tmp_path / "set", stills=2)
+    at_work, prepare_pieces = threading.Barrier(2, timeout=60), module._prepare_pieces
+    began: list[object] = []
+
+    def slowly(*arguments: Any) -> None:
+        began.append(arguments)
+        at_work.wait()
+        time.sleep(0.2)  # the other one comes as far as it can
+        prepare_pieces(*arguments)
+
+    monkeypatch.setattr(module, "_prepare_pieces", slowly)
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(prepare, manifest, tmp_path / "cache", WHOLE, 1)
+        at_work.wait()
+        second = pool.submit(prepare, manifest, tmp_path / "cache", WHOLE, 1)
+        assert contents(first.result()) == contents(second.result())
+    assert len(began) == 1
+    assert {path.name for path in (tmp_path / "cache").iterdir()} == {"frames.npy", "index.parquet", "cache.json"}
 
 
 def test_a_folder_of_something_else_is_left_alone(manifest: Manifest, tmp_path: Path) -> None:

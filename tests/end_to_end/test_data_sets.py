@@ -222,3 +222,14 @@ def test_a_model_is_calibrated_on_its_validation_split(tmp_path: Path, run_here:
 
     done = run_here("calibrate", "gone", *command[2:], cwd=tmp_path)
     assert (done.returncode, done.stderr) == (1, "error: gone: no such model folder\n")
+    done = run_here(*command, "-o", "calibrated", cwd=tmp_path)
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: calibrated: exists already; use --overwrite")
+
+    description = tmp_path / "model" / "model.json"
+    document = json.loads(description.read_text())
+    document["training"]["config"]["data"]["with_validation"] = True
+    description.write_text(json.dumps(document))
+    done = run_here(*command, "-o", "calibrated", "--overwrite", cwd=tmp_path)
+    assert done.returncode == 0
+    assert done.stderr.startswith("note: the model has learnt from a validation split")

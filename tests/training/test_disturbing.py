@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -17,7 +18,7 @@ from seqfer.training.augmentation import (
     repeated,
     still_noise,
 )
-from seqfer.training.disturbing import disturb
+from seqfer.training.disturbing import _within_border, disturb
 
 
 def pictures(count: int) -> torch.Tensor:
@@ -60,6 +61,15 @@ def test_no_strength_changes_nothing() -> None:
 )
 def test_the_face_moves_as_said(values: dict[str, float], place: tuple[float, float]) -> None:
     assert spot(apply(only(**values))) == pytest.approx(place, abs=0.03)
+
+
+def test_without_a_border_mode_what_lies_outside_is_the_border_too() -> None:
+    generator = torch.Generator().manual_seed(0)
+    planes = torch.rand(2, 1, 12, 20, generator=generator)
+    grid = torch.rand(2, 12, 20, 2, generator=generator) * 4 - 2
+    expected = F.grid_sample(planes, grid, padding_mode="border", align_corners=False)
+    found = F.grid_sample(planes, _within_border(grid, 12, 20), align_corners=False)
+    torch.testing.assert_close(found, expected, atol=1e-5, rtol=0)
 
 
 def test_light_blur_noise_and_cover() -> None:
