@@ -109,8 +109,8 @@ class Annotator:
             with (
                 # The other half is for decoding and detection, which run beside the network.
                 network_threads(usable_cores() // 2),
-                _hashing(path) as digest,
                 open_video(path, self.every, self.picture_rate) as stream,
+                _hashing(path) as digest,
                 Prefetch(stream, FRAMES_AHEAD) as frames,
                 Prefetch(glance_at(frames, detector), FRAMES_AHEAD) as glances,
                 Prefetch(

@@ -24,12 +24,17 @@ def write_whole(path: Path) -> Iterator[Path]:
     The place lies in the same folder (a rename within a folder is atomic) and keeps the suffix, by which
     writers know their format.
     """
-    partial = path.with_name(f".{path.stem}.partial{path.suffix}")
+    partial = partial_of(path)
     try:
         yield partial
         partial.replace(path)
     finally:
         partial.unlink(missing_ok=True)
+
+
+def partial_of(path: Path) -> Path:
+    """Where `write_whole` writes until a file is whole; there, too, lies what a killed process left."""
+    return path.with_name(f".{path.stem}.partial{path.suffix}")
 
 
 def check_output(folder: Path, overwrite: bool) -> None:
@@ -127,7 +132,7 @@ def alone_in(folder: Path) -> Iterator[None]:
 
 def printable(path: Path) -> str:
     """A path's name as text that every terminal, font and document can take, whatever bytes it is made of."""
-    return os.fsencode(path.name).decode("utf-8", "replace")
+    return os.fsencode(path.name or path.resolve().name).decode("utf-8", "replace")
 
 
 def sha256_of(path: Path, stop: threading.Event | None = None) -> str:

@@ -97,6 +97,14 @@ def write_clip(
     return path
 
 
+def write_clip_of_varying_rate(path: Path, times_s: Sequence[float], audio: bool | str = False) -> Path:
+    """As `write_clip`, but Matroska that says nothing of a frame rate, as browsers record it."""
+    content = write_clip(path, times_s, audio=audio).read_bytes()
+    rate = content.index(b"\x23\xe3\x83\x84")  # DefaultDuration, a number of 4 bytes
+    path.write_bytes(content[:rate] + b"\xec\x86" + bytes(6) + content[rate + 8 :])  # Void, 6 bytes
+    return path
+
+
 def _mux_tone(
     container: av.container.OutputContainer, stream: av.AudioStream, start_s: float, duration_s: float
 ) -> None:

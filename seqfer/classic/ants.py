@@ -108,7 +108,7 @@ def select_features(
     judge = Judge(own[:, candidates], classes, config.neighbours)
     attraction = config.beta * np.log(worth[candidates])
     pheromone = np.full(len(candidates), FIRST_PHEROMONE)
-    best, kept, kept_fitness = 0.0, np.zeros(len(candidates), bool), 0.0
+    best, kept, kept_fitness = -1.0, np.zeros(len(candidates), bool), 0.0  # any subset is better than none
     history = []
     for number in range(1, config.iterations + 1):
         walks = walk(config.alpha * np.log(pheromone) + attraction, config.ants, config.q0, rng)

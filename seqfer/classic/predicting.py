@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -50,10 +51,13 @@ def predict(
             features, truth, model.labels, config["smote"]["neighbours"], config["seed"], remedy
         )
     probabilities = model.forest.probabilities(features[:, model.selected])
-    synthetic = range(1, len(truth) - len(clips) + 1)
+    # Named by what they are: those of two networks' features are no clips that both have been measured on.
+    made = features[len(clips) :]
+    digest = hashlib.sha256(made.tobytes()).hexdigest()[:8]
+    synthetic = [f"synthetic {digest} {number}" for number in range(1, len(made) + 1)]
     return Predictions(
         labels=model.labels,
-        clip_ids=(*(clip.clip_id for clip in clips), *(f"synthetic {number}" for number in synthetic)),
+        clip_ids=(*(clip.clip_id for clip in clips), *synthetic),
         subject_ids=(*(clip.subject_id for clip in clips), *("" for _ in synthetic)),
         truth=truth,
         probabilities=probabilities,

@@ -14,9 +14,9 @@ from seqfer.errors import SeqferError
 if TYPE_CHECKING:
     from rich.table import Table
 
-# No markup: names of files and labels may hold brackets.
-out = Console(highlight=False, soft_wrap=True, markup=False)
-err = Console(stderr=True, highlight=False, soft_wrap=True)
+# No markup and no emoji codes: names of files and labels may hold brackets and colons.
+out = Console(highlight=False, soft_wrap=True, markup=False, emoji=False)
+err = Console(stderr=True, highlight=False, soft_wrap=True, emoji=False)
 if not out.is_terminal:
     out.width = 1000  # a file's lines end nowhere: tables get the room that they need
 

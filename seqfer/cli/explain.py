@@ -12,7 +12,7 @@ import typer
 from seqfer.cli.console import counted, progress, say
 from seqfer.cli.decoding import faults_of
 from seqfer.cli.reading import Device, Faces, PictureRate
-from seqfer.errors import OptionError, OutputError, SeqferError
+from seqfer.errors import OptionError, OutputError, SeqferError, VideoError
 from seqfer.files import check_file, printable, write_whole
 
 if TYPE_CHECKING:
@@ -69,7 +69,10 @@ def explain(
     from seqfer.models.inference import choose_device
     from seqfer.video.stills import IMAGE_SUFFIXES
 
-    still = file.suffix.lower() in IMAGE_SUFFIXES and not file.is_dir()
+    try:
+        still = file.suffix.lower() in IMAGE_SUFFIXES and not file.is_dir()
+    except OSError as error:
+        raise VideoError(file, f"cannot be read ({error.strerror})") from error
     _check(file, output, PICTURES if still else VIDEOS, overwrite)
     if method not in (*METHODS, "both"):
         raise OptionError(f"unknown method {method!r}; known: {', '.join(METHODS)}, both")

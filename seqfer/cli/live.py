@@ -127,9 +127,12 @@ def _goes_on() -> bool:
 
 @contextmanager
 def _ended_by_signals(stop: Callable[[], None]) -> Iterator[None]:
-    """Ctrl-C, or a polite kill, ends the session in good order; a second one at once."""
-    signals = (signal.SIGINT, signal.SIGTERM)
-    before = {number: signal.getsignal(number) for number in signals}
+    """Ctrl-C, a polite kill or a closed terminal ends the session in good order; a second one at once."""
+    names = ("SIGINT", "SIGTERM", "SIGHUP")  # Windows has no SIGHUP
+    numbers = [signal.Signals[name] for name in names if name in signal.Signals.__members__]
+    before = {number: signal.getsignal(number) for number in numbers}
+    # Under nohup the terminal's end means nothing.
+    signals = [number for number in numbers if before[number] != signal.SIG_IGN]
 
     def end(number: int, _: object) -> None:
         stop()
@@ -140,8 +143,8 @@ def _ended_by_signals(stop: Callable[[], None]) -> Iterator[None]:
     try:
         yield
     finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        for number in signals:
+            signal.signal(number, before[number])
 
 
 class _Lines:

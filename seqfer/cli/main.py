@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from typing import Annotated
@@ -80,6 +81,9 @@ def _root(
 
 def run() -> None:
     """Run the command line; an expected error is one line on stderr and exit code 1."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # Into a file, Windows writes an old character set, which lacks most of what names are made of.
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         with errors_on_one_line():
             app()

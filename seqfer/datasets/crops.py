@@ -6,7 +6,6 @@ import sys
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from fractions import Fraction
 from pathlib import Path
 
 import cv2
@@ -22,7 +21,7 @@ from seqfer.faces.tracker import lasting_tracks
 from seqfer.faces.types import Detector, FrameFaces, check_faces, create_detector
 from seqfer.preprocess import GREYS, Preprocess
 from seqfer.video.opening import open_video
-from seqfer.video.stills import DEFAULT_RATE
+from seqfer.video.stills import DEFAULT_RATE, as_fraction
 from seqfer.video.types import Frame, FrameStream
 
 
@@ -66,7 +65,7 @@ class Cropper:
 
         Raises:
             VideoError: the clip cannot be read.
-            DatasetError: the clip has no frame, or no face is found in it.
+            DatasetError: the clip has no frame, its frames are no numbers, or no face is found in it.
         """
         frames, preprocess = self._frames(record), self._settings.preprocess
         if self._settings.faces == "none":
@@ -84,11 +83,13 @@ class Cropper:
 
     def _frames(self, record: ClipRecord) -> Iterator[Frame]:
         if not is_video(record):
-            rate = Fraction(self._settings.picture_rate).limit_denominator(1_000_000)
+            rate = as_fraction(self._settings.picture_rate)
             for index, picture in self._reader.read(record):
                 image = picture if picture.ndim == 3 else np.repeat(picture[:, :, None], 3, axis=2)
                 yield Frame(index, float(index / rate), image)
             return
+        if not all(name.isdecimal() for name in record.frames):
+            raise DatasetError(record.path, f"frames of a video are numbers, not {' '.join(record.frames)!r}")
         wanted = {int(name) for name in record.frames}
         end_s = float("inf") if record.end_s is None else record.end_s
         for frame in self._decoded(record.path, min(wanted, default=0), max(wanted, default=sys.maxsize)):

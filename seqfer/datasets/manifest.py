@@ -6,7 +6,6 @@ import csv
 import os
 from pathlib import Path
 
-from seqfer.datasets.pictures import is_video
 from seqfer.datasets.types import ClipRecord, Manifest, shared_subjects
 from seqfer.errors import DatasetError, OptionError
 from seqfer.files import write_whole
@@ -115,7 +114,7 @@ def _record(row: dict[str, str | None], path: Path, line: int) -> ClipRecord:
         raise DatasetError(path, f"line {line} has not as many fields as the first line")
     cell = {name: (value or "").strip() for name, value in row.items()}
     try:
-        record = ClipRecord(
+        return ClipRecord(
             clip_id=cell["clip_id"],
             path=Path(os.path.normpath(path.absolute().parent / cell["path"])),
             label=canonical(cell["label"]),
@@ -126,8 +125,5 @@ def _record(row: dict[str, str | None], path: Path, line: int) -> ClipRecord:
             split=cell.get("split", ""),
             fold=int(cell["fold"]) if cell.get("fold") else None,
         )
-        if is_video(record) and not all(name.isdecimal() for name in record.frames):
-            raise OptionError(f"frames of a video are numbers with {SEPARATOR!r} between them, as 0{SEPARATOR}1")
     except (ValueError, OptionError) as error:
         raise DatasetError(path, f"line {line}: {error}") from error
-    return record

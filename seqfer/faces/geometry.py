@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 from seqfer.faces.types import Box
 from seqfer.video.types import Image
 
+LONGEST_SIDE = 32_000  # px, of pictures that OpenCV can warp; its limit is 32,766
+
 
 def iou(first: NDArray[np.float64], second: NDArray[np.float64]) -> NDArray[np.float64]:
     """Intersection over union of every box of (N, 4) with every box of (M, 4): (N, M) in [0, 1]."""
@@ -69,8 +71,8 @@ def cut_square(image: Image, centre: tuple[float, float], side: float, size: int
         (`size`, `size`, 3) uint8. Pixels are averaged where the square shrinks, so that fine patterns do not
         turn into false ones.
     """
-    shrink = min(int(side / size), *image.shape[:2])
-    if shrink >= 2:
+    shrink = max(1, min(int(side / size), *image.shape[:2]))
+    if shrink >= 2 or max(image.shape[:2]) > LONGEST_SIDE:
         image, centre = _shrunken_part(image, centre, side, shrink)
         side /= shrink
     matrix = Square(centre, side, angle_rad).matrix(size)

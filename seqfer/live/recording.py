@@ -11,7 +11,7 @@ from pathlib import Path
 from time import perf_counter
 
 from seqfer.errors import OutputError
-from seqfer.files import write_whole
+from seqfer.files import partial_of, write_whole
 from seqfer.live.types import Clock, LiveFrame
 from seqfer.timeline.saving import BOX_DIGITS, SHARE_DIGITS, TIME_DIGITS
 from seqfer.timeline.table import BOX
@@ -84,9 +84,12 @@ def recording(path: Path, names: Sequence[str], clock: Clock = perf_counter) -> 
         clock: the source's.
 
     Raises:
-        OutputError: the file cannot be written.
+        OutputError: the file cannot be written, or the rows of a recording that was killed would be lost.
     """
     failure: BaseException | None = None
+    left = partial_of(path)
+    if left.exists():
+        raise OutputError(path, f"{left.name} holds the rows of a recording that was killed; move it first")
     try:
         with write_whole(path) as partial, partial.open("wb", buffering=0) as file:
             table = Recording(path, file, names, clock)

@@ -31,7 +31,7 @@ class FileSource:
         self.name = printable(path)
         self._clock = clock
         self._stream = open_video(path)
-        if self._stream.info.frame_rate is None:
+        if self._stream.info.is_still:
             raise VideoError(path, "is a still image, not a video; `seqfer annotate` reads stills")
 
     def frames(self, wait: Wait) -> Iterator[Captured]:

@@ -16,7 +16,8 @@ def output_folders(videos: Sequence[Path], root: Path) -> list[Path]:
     before it, from where they part; if they differ in the suffix alone, or if one would lie in the other, they
     keep it. Where all that does not help, a number follows.
     """
-    names = [Path(video.stem if video.is_file() else video.resolve().name) for video in videos]
+    own = [video.name if video.is_file() else video.resolve().name for video in videos]  # "." has no name
+    names = [Path(_short(name) if video.is_file() else name) for name, video in zip(own, videos, strict=True)]
     for alike in _alike(names):
         places = [videos[index].absolute() for index in alike]
         parted = os.path.commonpath([place.parent for place in places])
@@ -24,15 +25,23 @@ def output_folders(videos: Sequence[Path], root: Path) -> list[Path]:
             names[index] = place.parent.relative_to(parted) / names[index]
     for alike in _alike(names):
         for index in alike:
-            names[index] = names[index].with_name(videos[index].name)
+            names[index] = names[index].with_name(own[index])
     above = {parent for name in names for parent in name.parents}
-    names = [
-        name.with_name(video.name) if name in above else name for name, video in zip(names, videos, strict=True)
-    ]
+    names = [name.with_name(whole) if name in above else name for name, whole in zip(names, own, strict=True)]
+    above = {parent for name in names for parent in name.parents}
+    for index, name in enumerate(names):
+        if name in above:
+            names[index] = _numbered(name, [*names, *above])
     for alike in _alike(names):
         for index in alike[1:]:
             names[index] = _numbered(names[index], names)
     return [root / name for name in names]
+
+
+def _short(name: str) -> str:
+    """A file's name without its suffix, but where that would be the name of a folder above ("..mp4")."""
+    stem = Path(name).stem
+    return stem if stem.strip(".") else name
 
 
 def _numbered(name: Path, taken: Sequence[Path]) -> Path:

@@ -40,9 +40,9 @@ def write_overlay(
 
 def write_like(stream: FrameStream, path: Path, frames: Iterable[Frame]) -> None:
     """Write frames as an MP4 file with the average rate and the sound of the stream that they come from."""
-    source, rate = stream.info.path, stream.info.frame_rate
-    sound = SoundSource(source, stream.info.start_s) if source.is_file() and rate is not None else None
-    write_video(path, frames, rate or Fraction(DEFAULT_RATE), sound)
+    info = stream.info
+    sound = SoundSource(info.path, info.start_s) if info.path.is_file() and not info.is_still else None
+    write_video(path, frames, info.frame_rate or Fraction(DEFAULT_RATE), sound)
 
 
 def _drawn(

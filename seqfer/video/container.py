@@ -55,9 +55,9 @@ class ContainerStream:
             self._stream = video_stream(self._container, path)
             self._stream.thread_type = "AUTO"
             self._stream.thread_count = min(MOST_THREADS, usable_cores())
+            # Where the rate varies and is not stated, FFmpeg guesses anything up to the clock's own.
+            self._rate = Fraction(self._stream.average_rate or FALLBACK_RATE)
             # Only a decoded picture tells how it is turned, so the first one is fetched ahead.
-            rate = self._stream.average_rate or self._stream.guessed_rate or FALLBACK_RATE
-            self._rate = Fraction(rate)
             pictures = self._decode()
             first = next(pictures, None)
             if first is None:
@@ -169,6 +169,8 @@ def open_container(path: Path) -> av.container.InputContainer:
     try:
         if not path.exists():
             raise VideoError(path, "no such file or folder")
+        if not path.is_file():
+            raise VideoError(path, "is no file; save what comes through it as a file first")
         if path.stat().st_size == 0:
             raise VideoError(path, "is empty (zero bytes); copy or record it again")
         # FFmpeg would take a relative name with a colon for an address.

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from seqfer.errors import OptionError, VideoError
 from seqfer.video.container import ContainerStream
-from seqfer.video.stills import DEFAULT_RATE, IMAGE_SUFFIXES, PictureStream, numbered_pictures
+from seqfer.video.stills import DEFAULT_RATE, IMAGE_SUFFIXES, PictureStream, as_fraction, numbered_pictures
 from seqfer.video.types import FrameStream
 
 # What counts as a video inside a folder; a file named by itself is opened whatever its suffix.
@@ -32,14 +32,14 @@ def open_video(path: str | Path, every: int = 1, picture_rate: Fraction | float 
     """
     check_reading(every, picture_rate)
     path = Path(path)
-    if path.is_dir():
-        try:
-            pictures = numbered_pictures(path)
-        except OSError as error:
-            raise VideoError(path, f"cannot be read ({error.strerror})") from error
-        if pictures is None:
-            raise VideoError(path, "is not a folder of numbered pictures (frame_0001.png, frame_0002.png, …)")
-        return PictureStream(path, pictures, Fraction(picture_rate).limit_denominator(1_000_000), every)
+    try:
+        pictures = numbered_pictures(path) if path.is_dir() else []
+    except OSError as error:
+        raise VideoError(path, f"cannot be read ({error.strerror})") from error
+    if pictures is None:
+        raise VideoError(path, "is not a folder of numbered pictures (frame_0001.png, frame_0002.png, …)")
+    if pictures:
+        return PictureStream(path, pictures, as_fraction(picture_rate), every)
     if path.suffix.lower() in IMAGE_SUFFIXES:
         return PictureStream(path, [path])
     return ContainerStream(path, every)
@@ -144,10 +144,11 @@ def _folders(root: Path) -> Iterator[tuple[Path, list[Path] | None]]:
         seen.add(folder.resolve())
         try:
             children = [child for child in folder.iterdir() if not child.name.startswith(".")]
+            below = [child for child in children if child.is_dir()]
         except OSError:
             if folder == root:
                 raise
             yield folder, None
             continue
-        folders += [child for child in children if child.is_dir()]
+        folders += below
         yield folder, children

@@ -26,6 +26,11 @@ SAME_SIZE = 0.75  # … and the share of them that must have the same size
 READING_ERRORS = (UnidentifiedImageError, Pillow.DecompressionBombError, OSError, ValueError, SyntaxError)
 
 
+def as_fraction(rate: Fraction | float) -> Fraction:
+    """A positive rate as a fraction of numbers as small as may be: 29.97 is 2997/100."""
+    return Fraction(rate).limit_denominator(1_000_000) or Fraction(rate)
+
+
 class PictureStream:
     """Picture files as the frames of one clip; picture k is shown at k / rate seconds.
 
@@ -96,11 +101,11 @@ def read_image(path: Path) -> Image:
     Raises:
         VideoError: it is missing or no readable picture.
     """
-    if not path.exists():
-        raise VideoError(path, "no such file or folder")
-    if path.stat().st_size == 0:
-        raise VideoError(path, "is empty (zero bytes); copy it again")
     try:
+        if not path.exists():
+            raise VideoError(path, "no such file or folder")
+        if path.stat().st_size == 0:
+            raise VideoError(path, "is empty (zero bytes); copy it again")
         with Pillow.open(path) as stored:
             # Cameras put a preview or a depth map behind the picture in a JPEG, which Pillow then calls MPO.
             if getattr(stored, "n_frames", 1) > 1 and stored.format != "MPO":

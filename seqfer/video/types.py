@@ -23,7 +23,8 @@ class VideoInfo:
         path: the file, or the folder of frames.
         width: of the upright frame as a player shows it, in square pixels.
         height: likewise.
-        frame_rate: average frames per second, None where the container does not say (a still image).
+        frame_rate: average frames per second, None where the container does not say (a still image, or a rate that
+            varies).
         duration_s: as the container says, None where it does not.
         frame_count: as the container says, None where it does not.
         rotation_deg: how far the stored frame is turned counter-clockwise to stand upright: 0, 90, 180 or 270.
@@ -44,6 +45,11 @@ class VideoInfo:
             raise ValueError(f"a frame has at least one pixel, not {self.width}x{self.height}")
         if self.rotation_deg not in (0, 90, 180, 270):
             raise ValueError(f"rotation must be a quarter turn, not {self.rotation_deg} degrees")
+
+    @property
+    def is_still(self) -> bool:
+        """Whether it is a single picture."""
+        return self.frame_count == 1 and self.frame_rate is None
 
 
 @dataclass(frozen=True)

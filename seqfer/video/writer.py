@@ -110,10 +110,11 @@ def _copied(
     start_s: float,
 ) -> Iterator[tuple[float, av.Packet[av.AudioStream]]]:
     copy = output.add_stream_from_template(track)
+    clock = _Onwards()
     for packet in container.demux(track):
         if packet.dts is None or packet.pts is None or packet.size == 0:
             continue
-        ticks = round(start_s / packet.time_base)
+        ticks = round(start_s / packet.time_base) - clock.shift(packet.dts, packet.duration or 1)
         packet.pts, packet.dts = packet.pts - ticks, packet.dts - ticks
         packet.stream = copy
         yield float(packet.pts * packet.time_base), packet
@@ -129,15 +130,33 @@ def _encoded(
     rate = own if own in AAC_RATES else USUAL_RATE
     target = output.add_stream("aac", rate=rate, layout="stereo" if track.channels > 1 else "mono")
     resampler = av.AudioResampler(format="fltp", layout=target.codec_context.layout, rate=rate)
+    clock = _Onwards()
     for decoded in _whole_frames(container, track):
         for frame in resampler.resample(decoded):
             if frame is not None and frame.pts is not None and frame.time_base:
                 # Sound that needs no resampling still counts in its container's ticks.
-                frame.pts -= round(start_s / frame.time_base)
+                ticks = max(1, round(frame.samples / (frame.sample_rate * frame.time_base)))
+                frame.pts += clock.shift(frame.pts, ticks) - round(start_s / frame.time_base)
             for packet in target.encode(frame):
                 yield float((packet.pts or 0) * packet.time_base), packet
     for packet in target.encode(None):
         yield float((packet.pts or 0) * packet.time_base), packet
+
+
+class _Onwards:
+    """Lets sound go on where its clock is set back, as the pictures do (`ContainerStream`)."""
+
+    def __init__(self) -> None:
+        self._last: int | None = None
+        self._after = self._shift = 0
+
+    def shift(self, ticks: int, duration: int) -> int:
+        """What is to be added to the time of a piece of sound, which lasts `duration`."""
+        if self._last is not None and ticks + self._shift <= self._last:
+            self._shift = self._after - ticks
+        self._last = ticks + self._shift
+        self._after = self._last + duration
+        return self._shift
 
 
 def _whole_frames(container: av.container.InputContainer, track: av.AudioStream) -> Iterator[av.AudioFrame | None]:

@@ -64,6 +64,12 @@ def test_features_without_any_spread_are_refused() -> None:
         select_features(features, rng.integers(0, 2, 60), SelectionConfig(trees=20), 0)
 
 
+def test_where_no_subset_is_worth_anything_one_is_kept_all_the_same() -> None:
+    """A single sample of each class has no neighbour of its own."""
+    found = select_features(np.array([[0, 1], [1, 0]], np.float32), np.array([0, 1]), SelectionConfig(), 0)
+    assert (len(found.features) > 0, found.fitness) == (True, 0.0)
+
+
 def test_of_noise_alone_next_to_nothing_is_a_candidate() -> None:
     rng = np.random.default_rng(0)
     noise = rng.normal(size=(300, 200)).astype(np.float32)

@@ -47,7 +47,11 @@ def test_resampled_clips_come_after_the_real_ones(model: ForestModel, packed: Pa
     assert added == 8
     np.testing.assert_array_equal(found.probabilities[: len(real)], real.probabilities)
     assert np.bincount(found.truth).tolist() == [15, 15, 15]
-    assert found.clip_ids[-1] == "synthetic 8"
+    *names, last = found.clip_ids[len(real) :]
+    assert last.startswith("synthetic ")
+    assert last.endswith(" 8")
+    fewer = predict(model, packed, clips[:-1], CPU, resample=True)
+    assert not {*names, last} & {*fewer.clip_ids}  # other points are no clips that both were measured on
     assert set(found.subject_ids[len(real) :]) == {""}
     again = predict(model, packed, clips, CPU, resample=True)
     np.testing.assert_array_equal(found.probabilities, again.probabilities)

@@ -1,9 +1,13 @@
 from __future__ import annotations
 
+import io
+import os
+import sys
+
 import pytest
 from rich.console import Console
 
-from seqfer.cli import console
+from seqfer.cli import console, main
 from seqfer.errors import SeqferError
 
 
@@ -40,6 +44,16 @@ def test_what_looks_like_markup_stays_text(capsys: pytest.CaptureFixture[str]) -
     table.add_row("[happy, sad]", "[/x]")
     console.out.print(table)
     console.say("[bold]folder[/bold]")
+    console.say("take :fearful: 2.mp4")
     printed = capsys.readouterr().out
-    for text in ("[red]", "[happy, sad]", "[/x]", "[bold]folder[/bold]"):
+    for text in ("[red]", "[happy, sad]", "[/x]", "[bold]folder[/bold]", "take :fearful: 2.mp4"):
         assert text in printed
+
+
+def test_a_name_that_the_output_cannot_hold_ends_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    written = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(written, encoding="cp1252"))
+    monkeypatch.setattr(main, "app", lambda: console.say("\u65e5\u672c.mp4"))
+    main.run()
+    sys.stdout.flush()
+    assert written.getvalue() == b"\\u65e5\\u672c.mp4" + os.linesep.encode()

@@ -157,6 +157,8 @@ def test_what_cannot_be_read_is_named(tmp_path: Path) -> None:
     for name in ("a.mp4", "gone.png"):
         with pytest.raises(VideoError, match=name):
             crops(ClipRecord("a", tmp_path / name, "happy"), WHOLE)
+    with pytest.raises(DatasetError, match="frames of a video are numbers, not '0-24'"):
+        crops(ClipRecord("a", tmp_path / "a.mp4", "happy", frames=("0-24",)), WHOLE)
 
 
 @pytest.mark.parametrize(

@@ -70,7 +70,6 @@ def test_three_columns_are_enough_and_aliases_are_known(tmp_path: Path) -> None:
         (HEAD + "a,a.mp4,,,,happy,,train,,1\n", "line 2 has not as many fields"),
         (HEAD + "a,a.mp4,,,,happy,,train,\nb,b.mp4,x,,,sad,,train,\n", "line 3: could not convert"),
         (HEAD + "a,a.mp4,,,,happy,,dev,\n", "line 2: clip 'a': unknown split 'dev'"),
-        (HEAD + "a,a.mp4,,,0-24,happy,,train,\n", "line 2: frames of a video are numbers"),
         ("# leaky: yes\n" + HEAD + "a,a.mp4,,,,happy,,dev,\n", "line 3: clip 'a': unknown split 'dev'"),
         (HEAD + "a,a.mp4,,,,happy,,,\na,b.mp4,,,,sad,,,\n", "'a' stands for more than one clip"),
     ],

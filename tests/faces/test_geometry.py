@@ -69,6 +69,13 @@ def test_what_lies_outside_repeats_the_border() -> None:
     assert cut[20, 38, 0] == pytest.approx(37, abs=2)
 
 
+def test_pictures_may_be_wider_than_opencv_can_warp() -> None:
+    image = np.zeros((60, 40_000, 3), np.uint8)
+    image[20:40, 35_000:35_020] = 200
+    cut = cut_square(image, (35_010.0, 30.0), 20.0, 40)
+    assert (cut[4:-4, 4:-4] == 200).all()
+
+
 @pytest.mark.parametrize("centre", [(-500.0, -500.0), (900.0, 20.0)])
 def test_a_square_far_outside_is_still_a_picture(centre: tuple[float, float]) -> None:
     assert cut_square(landmark_image(50), centre, 300.0, 48).shape == (48, 48, 3)

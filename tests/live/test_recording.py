@@ -77,6 +77,17 @@ def test_rows_stay_when_the_session_ends_in_an_error(tmp_path: Path, error: Base
     assert len(list(tmp_path.iterdir())) == 1
 
 
+def test_rows_of_a_recording_that_was_killed_are_not_lost(tmp_path: Path) -> None:
+    left = tmp_path / ".out.partial.csv"
+    left.write_text("rows")
+    with (
+        pytest.raises(OutputError, match=r"\.out\.partial\.csv holds the rows"),
+        recording(tmp_path / "out.csv", FER7.names),
+    ):
+        pass
+    assert left.read_text() == "rows"
+
+
 class FullDisk(io.FileIO):
     """Takes a few bytes at a time, and none beyond a limit."""
 

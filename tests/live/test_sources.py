@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from seqfer.errors import OptionError, VideoError
 from seqfer.live.sources import CameraSource, FileSource
-from tests.media import read_number, write_clip
+from tests.media import read_number, write_clip, write_clip_of_varying_rate
 
 UNEVEN = [0.0, 0.04, 0.11, 0.15, 0.3, 0.34]
 
@@ -31,6 +31,12 @@ class Clock:
         assert seconds > 0
         self.now_s += seconds
         return False
+
+
+def test_a_file_that_states_no_rate_is_no_still(tmp_path: Path) -> None:
+    path = write_clip_of_varying_rate(tmp_path / "clip.mkv", UNEVEN)
+    with closing(FileSource(path)) as source:
+        assert source.name == "clip.mkv"
 
 
 def test_frames_of_a_file_arrive_at_its_own_pace(tmp_path: Path) -> None:

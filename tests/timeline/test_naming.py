@@ -21,6 +21,8 @@ from seqfer.timeline.naming import output_folders
         (["clip.mov", "clip.mp4", "clip.mov.mp4"], ["clip.mov", "clip.mp4", "clip.mov-2"]),
         (["a/Clip.mp4", "b/clip.mp4"], ["a/Clip", "b/clip"]),
         (["a/Clip.mov", "a/clip.mp4"], ["Clip.mov", "clip.mp4"]),
+        (["..mp4", "...mp4", "a.mp4"], ["..mp4", "...mp4", "a"]),
+        (["clip/", "clip/clip.mp4"], ["clip-2", "clip/clip"]),
     ],
 )
 def test_names_are_short_and_never_alike(tmp_path: Path, videos: list[str], folders: list[str]) -> None:
@@ -43,3 +45,6 @@ def test_the_folder_one_stands_in_has_a_name(tmp_path: Path, monkeypatch: pytest
     (tmp_path / "frames").mkdir()
     monkeypatch.chdir(tmp_path / "frames")
     assert output_folders([Path()], Path("out")) == [Path("out/frames")]
+    Path("frames.mp4").touch()
+    videos = [Path(), Path("frames.mp4")]
+    assert output_folders(videos, Path("out")) == [Path("out/frames-2"), Path("out/frames/frames")]

@@ -9,7 +9,7 @@ import pytest
 from seqfer.timeline.colours import rgb_of
 from seqfer.timeline.overlay import write_overlay
 from seqfer.video.opening import open_video
-from tests.media import write_clip
+from tests.media import write_clip, write_clip_of_varying_rate
 from tests.timeline.examples import spans, timeline
 
 UNEVEN = [0.0, 0.04, 0.11, 0.15, 0.3, 0.34, 0.38, 0.5]
@@ -31,6 +31,13 @@ def test_timing_sound_and_boxes(tmp_path: Path) -> None:
     assert yellow == [False, False, True, True, True, True, False, False]
     with av.open(str(tmp_path / "overlay.mp4")) as container:
         assert container.streams.video[0].codec_context.name == "h264"
+        assert len(container.streams.audio) == 1
+
+
+def test_a_rate_that_varies_and_is_not_stated_keeps_its_sound(tmp_path: Path) -> None:
+    source = write_clip_of_varying_rate(tmp_path / "clip.mkv", UNEVEN, audio=True)
+    write_overlay(timeline({}, frames=8, times=UNEVEN, path=source), tmp_path / "overlay.mp4")
+    with av.open(str(tmp_path / "overlay.mp4")) as container:
         assert len(container.streams.audio) == 1
 
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import random
 from fractions import Fraction
 from itertools import pairwise
@@ -7,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from seqfer.annotation import Annotator
 from seqfer.errors import VideoError
 from seqfer.video.opening import open_video
-from tests.media import read_number, write_clip
+from tests.media import read_number, write_clip, write_clip_of_varying_rate
 
 STEADY = [k / 25 for k in range(60)]
 
@@ -90,6 +92,31 @@ def test_a_repeated_time_shifts_no_other(tmp_path: Path) -> None:
     with open_video(write_clip(tmp_path / "clip.mkv", times)) as stream:
         found = [frame.time_s for frame in stream]
     assert found == pytest.approx([0.0, 0.04, 0.08, 0.080001, 0.12, 0.16, 0.2], abs=1e-9)
+
+
+def test_a_rate_that_varies_and_is_not_stated(tmp_path: Path) -> None:
+    times = [k / 25 + 0.011 * (k % 3) for k in range(100)]
+    path = write_clip_of_varying_rate(tmp_path / "clip.mkv", times)
+    with open_video(path) as stream:
+        assert (stream.info.frame_rate, stream.info.is_still) == (None, False)
+        assert [frame.time_s for frame in stream] == pytest.approx(times, abs=1e-3)
+        assert stream.report.end_s == pytest.approx(times[-1] + 0.04, abs=0.02)
+        assert not stream.report.truncated
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    with open_video(path) as stream:
+        shown = len(list(stream))
+        report = stream.report
+    assert report.truncated
+    assert report.decoded == shown < 80
+    assert report.decoded + report.lost == pytest.approx(100, abs=3)
+
+
+def test_a_pipe_is_refused_and_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.mp4")
+    with pytest.raises(VideoError, match="is no file"):
+        open_video(tmp_path / "pipe.mp4")
+    with pytest.raises(VideoError, match="is no file"):
+        Annotator().annotate(tmp_path / "pipe.mp4")
 
 
 def test_where_the_clock_is_set_back_time_goes_on(tmp_path: Path) -> None:

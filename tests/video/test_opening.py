@@ -4,10 +4,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from seqfer.errors import OptionError, VideoError
 from seqfer.video.opening import find_pictures, find_videos, open_video
-from tests.media import write_clip
+from tests.media import numbered_image, write_clip
 
 
 def touch(folder: Path, *names: str) -> None:
@@ -53,6 +54,36 @@ def test_every_must_be_positive(tmp_path: Path, every: int) -> None:
 def test_picture_rate_must_be_positive(tmp_path: Path, rate: float) -> None:
     with pytest.raises(OptionError, match="pictures per second"):
         open_video(tmp_path, picture_rate=rate)
+
+
+def test_a_rate_may_be_as_slow_as_one_likes(tmp_path: Path) -> None:
+    for number in range(2):
+        Image.fromarray(numbered_image(number)).save(tmp_path / f"{number}.png")
+    with open_video(tmp_path, picture_rate=1e-7) as stream:
+        assert [frame.time_s for frame in stream] == pytest.approx([0, 1e7])
+
+
+@pytest.mark.parametrize("name", ["x" * 300, f"{'x' * 300}.png"])
+def test_a_name_that_no_file_can_have(tmp_path: Path, name: str) -> None:
+    with pytest.raises(VideoError):
+        open_video(tmp_path / name)
+
+
+def test_a_subfolder_that_may_be_listed_but_not_entered_stands_for_itself(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "closed").mkdir()
+    (tmp_path / "closed" / "x.mp4").touch()
+    (tmp_path / "good.mp4").touch()
+    is_dir = Path.is_dir
+
+    def asked(path: Path) -> bool:
+        if path.parent.name == "closed":
+            raise PermissionError(13, "Permission denied", str(path))
+        return is_dir(path)
+
+    monkeypatch.setattr(Path, "is_dir", asked)
+    assert find_videos(tmp_path) == [tmp_path / "closed", tmp_path / "good.mp4"]
 
 
 def test_every_nth_frame_keeps_its_index_and_time(tmp_path: Path) -> None:

@@ -63,6 +63,21 @@ def test_sound_is_kept_in_sync(tmp_path: Path, file: str, codec: str, start_s: f
     assert last == pytest.approx(2.0, abs=0.15)
 
 
+@pytest.mark.parametrize("codec", ["aac", "ac3", "mp2"])
+def test_sound_goes_on_where_recordings_were_joined(tmp_path: Path, codec: str) -> None:
+    one = write_clip(tmp_path / "one.ts", [k / 25 for k in range(25)], audio=codec)
+    source = tmp_path / "joined.ts"
+    source.write_bytes(one.read_bytes() * 2)
+    path = tmp_path / "out.mp4"
+    with open_video(source) as video:
+        write_video(path, video, sound=SoundSource(source, video.info.start_s))
+    for kind in ("audio", "video"):
+        with av.open(str(path)) as container:
+            times = [frame.time for frame in container.decode(getattr(container.streams, kind)[0])]
+        assert times == sorted(times)
+        assert times[-1] == pytest.approx(2.0, abs=0.15)
+
+
 def test_sound_of_other_kinds_is_encoded_anew(tmp_path: Path, shared_videos: Path) -> None:
     source = shared_videos / "GRID" / "bbaf2n.mpg"  # MP2
     path = tmp_path / "out.mp4"
