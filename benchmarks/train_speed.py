@@ -5,8 +5,9 @@
     python benchmarks/train_speed.py --data fer2013.csv
 
 Samples per second of the real loop (clips drawn from the cache on disk, disturbed, mixed, learnt, reported)
-against the same model, optimiser and batch size fed with one batch of network input that lies in memory. Both take
-turns of several seconds, so that a noisy machine disturbs them alike; validation is counted in neither.
+against the same model, optimiser and batch size fed with one batch of network input that lies in memory. Both
+take turns of several seconds, so that a noisy machine disturbs them alike. Validation is counted in neither, nor
+are the batches that the loop has drawn ahead while the other had its turn.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from __future__ import annotations
 import argparse
 import statistics
 import tempfile
+from collections.abc import Generator
 from pathlib import Path
 from time import perf_counter
 
@@ -28,7 +30,7 @@ from seqfer.training.config import TrainConfig
 from seqfer.training.config_file import read_config
 from seqfer.training.optimizers import make_optimizer
 from seqfer.training.reader import Reader, autocast_type
-from seqfer.training.reports import StepReport
+from seqfer.training.reports import EpochReport, StepReport
 from seqfer.training.run import open_run
 from seqfer.training.start import starting_model
 
@@ -43,20 +45,16 @@ def main() -> None:
     options = parser.parse_args()
     whole = ("window.side=0", "window.share=0")  # crops as they are, in both
     config, device = read_config(options.config, whole), choose_device(options.device)
-    loop.REPORT_EVERY_S = options.seconds
+    loop.REPORT_EVERY_S = 0.0  # each step
     with tempfile.TemporaryDirectory() as folder:
         trainer = open_run(config, options.data, folder, device=device)
-        reports = (report for report in trainer.run() if isinstance(report, StepReport))
+        reports = trainer.run()
         reference = Reference(config, trainer.model.architecture.labels, device)
-        before = next(reports).step  # warm up
+        turn(reports, config.batch_size, 1.0)  # warm up
         reference.clips_per_s(1.0)
         real, memory = [], []
         for _ in range(options.turns):
-            start = perf_counter()
-            report = next(reports)
-            # The loop's own figure would count the time in which the reference had its turn.
-            real.append((report.step - before) * config.batch_size / (perf_counter() - start))
-            before = report.step
+            real.append(turn(reports, config.batch_size, options.seconds))
             memory.append(reference.clips_per_s(options.seconds))
         reports.close()
     ratios = sorted(a / b for a, b in zip(real, memory, strict=True))
@@ -72,6 +70,23 @@ def main() -> None:
     console.print(
         f"ratio: [bold]{statistics.median(ratios):.3f}[/bold] (median; {ratios[0]:.3f} to {ratios[-1]:.3f})"
     )
+
+
+def turn(reports: Generator[StepReport | EpochReport], batch_size: int, seconds: float) -> float:
+    """Samples per second of the real loop within an epoch; a turn that an epoch's end cuts short begins anew."""
+    ahead, steps, start = loop.BATCHES_AHEAD + 1, 0, perf_counter()
+    for report in reports:
+        if isinstance(report, EpochReport):
+            ahead, steps = 1, 0
+        elif ahead:
+            ahead -= 1
+        else:
+            steps += 1
+        if not steps:
+            start = perf_counter()
+        elif perf_counter() - start >= seconds:
+            break
+    return steps * batch_size / (perf_counter() - start)
 
 
 class Reference:
