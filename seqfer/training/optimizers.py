@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeAlias
 
 import torch
 from torch import Tensor, nn
@@ -12,6 +12,8 @@ from seqfer.errors import OptionError
 from seqfer.models.classifier import SequenceClassifier
 from seqfer.training.config import OptimizerConfig
 from seqfer.training.muon import Muon
+
+Tensors: TypeAlias = tuple[Tensor, ...] | list[Tensor]
 
 
 def stages_of(model: SequenceClassifier) -> list[nn.Module]:
@@ -70,9 +72,12 @@ def moving_average(model: SequenceClassifier, decay: float) -> AveragedModel:
     It begins with a short memory, which grows to `decay`, so that it soon forgets how the run began.
     """
 
-    def average(averaged: Tensor, current: Tensor, steps: Tensor | int) -> Tensor:
-        if not averaged.is_floating_point():
-            return current
-        return averaged.lerp(current, 1 - min(decay, (1 + int(steps)) / (10 + int(steps))))
+    def average(averaged: Tensors, current: Tensors, steps: Tensor | int) -> None:
+        """All values of one type at once, in place."""
+        if averaged[0].is_floating_point():
+            done = int(steps)
+            torch._foreach_lerp_(averaged, current, 1 - min(decay, (1 + done) / (10 + done)))
+        else:
+            torch._foreach_copy_(averaged, current)
 
-    return AveragedModel(model, avg_fn=average, use_buffers=True)
+    return AveragedModel(model, multi_avg_fn=average, use_buffers=True)
