@@ -74,19 +74,20 @@ def main() -> None:
 
 def turn(reports: Generator[StepReport | EpochReport], batch_size: int, seconds: float) -> float:
     """Samples per second of the real loop within an epoch; a turn that an epoch's end cuts short begins anew."""
-    ahead, steps, start = loop.BATCHES_AHEAD + 1, 0, perf_counter()
+    # Steps that count for nothing: of the batches drawn ahead during the other's turn, and of the one on the way.
+    passed_over, steps, start = loop.BATCHES_AHEAD + 1, 0, perf_counter()
     for report in reports:
         if isinstance(report, EpochReport):
-            ahead, steps = 1, 0
-        elif ahead:
-            ahead -= 1
+            passed_over, steps = 1, 0  # nothing is drawn ahead of an epoch
+        elif passed_over:
+            passed_over -= 1
         else:
             steps += 1
         if not steps:
             start = perf_counter()
         elif perf_counter() - start >= seconds:
-            break
-    return steps * batch_size / (perf_counter() - start)
+            return steps * batch_size / (perf_counter() - start)
+    raise SystemExit("error: no turn fits into an epoch; take fewer --seconds")
 
 
 class Reference:

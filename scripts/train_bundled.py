@@ -19,6 +19,7 @@ on.
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 
 import torch
@@ -103,7 +104,8 @@ def seqfer(*arguments: object) -> None:
     """Run a command of seqfer's in this process, and show it."""
     words = [str(argument) for argument in arguments]
     print("$ seqfer", *words, flush=True)
-    get_command(app).main(words, standalone_mode=False)
+    if code := get_command(app).main(words, standalone_mode=False):
+        sys.exit(code)  # interrupted: what follows would be made from half of it
 
 
 def train_clips(start: Path, data: Path, recipe: HeadRecipe, run: Path, device: torch.device) -> None:

@@ -42,7 +42,8 @@ def check_output(folder: Path, overwrite: bool) -> None:
     try:
         if folder.exists() and not folder.is_dir():
             raise OutputError(folder, "is a file, not a folder; choose another output folder")
-        _check_unused(folder, overwrite)
+        if not overwrite and folder.is_dir() and any(path.name != PARTIAL for path in folder.iterdir()):
+            raise OutputError(folder, "exists already; use --overwrite (overwrite=True) to replace its results")
         folder.parent.mkdir(parents=True, exist_ok=True)
         partial = _partial(folder)
         shutil.rmtree(partial, ignore_errors=True)
@@ -72,7 +73,7 @@ def check_file(path: Path, overwrite: bool) -> None:
 def output_folder(folder: Path, overwrite: bool, own: Iterable[str]) -> Iterator[Path]:
     """A hidden folder to write results to; they move to `folder` when the block ends well.
 
-    Until then nothing in `folder` changes.
+    Until then no result in `folder` changes; the hidden one lies in it, or beside it where it is yet to be made.
 
     Args:
         folder: where the results go.
@@ -88,9 +89,13 @@ def output_folder(folder: Path, overwrite: bool, own: Iterable[str]) -> Iterator
     try:
         partial.mkdir()
         yield partial
-        _check_unused(folder, overwrite)  # another run may have been as far meanwhile
         if folder.is_dir():
             made = {file.name for file in partial.iterdir()}
+            there = sorted(name for name in made if (folder / name).exists())
+            if there and not overwrite:
+                raise OutputError(
+                    folder / there[0], "has come to be meanwhile, by another run; choose another folder"
+                )
             for file in partial.iterdir():
                 file.replace(folder / file.name)
             for name in set(own) - made:
@@ -103,11 +108,6 @@ def output_folder(folder: Path, overwrite: bool, own: Iterable[str]) -> Iterator
         shutil.rmtree(partial, ignore_errors=True)
 
 
-def _check_unused(folder: Path, overwrite: bool) -> None:
-    if not overwrite and folder.is_dir() and any(path.name != PARTIAL for path in folder.iterdir()):
-        raise OutputError(folder, "exists already; use --overwrite (overwrite=True) to replace its results")
-
-
 def _partial(folder: Path) -> Path:
     folder = folder.absolute()  # "." has no name
     # In a folder that is there: it may be a mount, and the one above it lie on another disk.
@@ -116,18 +116,19 @@ def _partial(folder: Path) -> Path:
 
 @contextmanager
 def alone_in(folder: Path) -> Iterator[None]:
-    """Wait until no other process works in an existing folder, and let none in until the block ends."""
+    """Wait until no other process works in an existing folder, and let none in until the block ends.
+
+    The file of the lock stays: a process that waits for it would hold one that is no longer there.
+    """
     from filelock import FileLock
 
     lock = FileLock(folder / LOCK)
-    with suppress(NotImplementedError):  # some network file systems know no locks
+    with suppress(NotImplementedError, OSError):  # some network file systems know no locks
         lock.acquire()
     try:
         yield
     finally:
         lock.release()
-        with suppress(OSError):
-            (folder / LOCK).unlink(missing_ok=True)
 
 
 def printable(path: Path) -> str:

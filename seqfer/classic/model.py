@@ -20,7 +20,7 @@ from seqfer.classic.forest import Forest
 from seqfer.errors import ModelError
 from seqfer.files import sha256_of, write_whole
 from seqfer.labels import LabelSet
-from seqfer.models.checkpoint import read_document, validated, with_tuples
+from seqfer.models.checkpoint import digests_of, read_document, validated, with_tuples
 from seqfer.models.encoders import build_encoder
 from seqfer.preprocess import Preprocess
 
@@ -96,18 +96,11 @@ def load_forest(folder: str | Path) -> tuple[ForestModel, str]:
         ModelError: a file is missing, malformed, or does not fit the others.
     """
     folder = Path(folder)
-    if not folder.is_dir():
-        raise ModelError(f"{folder}: no such model folder")
-    for file in OWN_FILES:
-        if not (folder / file).is_file():
-            raise ModelError(
-                f"{folder / file}: missing; what `seqfer classic fit` makes is {', '.join(OWN_FILES)}"
-            )
+    digests = digests_of(folder, OWN_FILES, f"what `seqfer classic fit` makes is {', '.join(OWN_FILES)}")
     path = folder / DESCRIPTION
     document = read_document(path, FORMAT)
-    digests = {file: sha256_of(folder / file) for file in (FOREST, ENCODER)}
-    for file, digest in digests.items():
-        if digest != document.get(f"{Path(file).stem}_sha256"):
+    for file in (FOREST, ENCODER):
+        if digests[file] != document.get(f"{Path(file).stem}_sha256"):
             raise ModelError(
                 f"{folder / file}: is not the file that {DESCRIPTION} describes (SHA-256 differs); copy all files "
                 "again"

@@ -59,7 +59,13 @@ def demo(
 
 def _command() -> str:
     """How to call seqfer from here: by its name, or by its place where the shell would not find that name."""
-    return "seqfer" if shutil.which("seqfer") else os.path.relpath(Path(sys.executable).with_name("seqfer"))
+    if shutil.which("seqfer"):
+        return "seqfer"
+    place = Path(sys.executable).with_name("seqfer")
+    try:
+        return os.path.relpath(place)
+    except ValueError:  # on another drive of Windows
+        return str(place)
 
 
 def _print_strips(timeline: Timeline) -> None:

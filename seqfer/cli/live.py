@@ -132,7 +132,7 @@ def _ended_by_signals(stop: Callable[[], None]) -> Iterator[None]:
     numbers = [signal.Signals[name] for name in names if name in signal.Signals.__members__]
     before = {number: signal.getsignal(number) for number in numbers}
     # Under nohup the terminal's end means nothing.
-    signals = [number for number in numbers if before[number] != signal.SIG_IGN]
+    signals = [number for number in numbers if number.name != "SIGHUP" or before[number] != signal.SIG_IGN]
 
     def end(number: int, _: object) -> None:
         stop()

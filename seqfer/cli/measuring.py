@@ -25,7 +25,7 @@ def say_figures(evaluation: Evaluation, output: Path) -> None:
 
 
 def remark_few_units(units: tuple[str, int]) -> None:
-    """A remark if so few units, "subjects" or "clips", were resampled that intervals mean little."""
+    """A remark if so few units (as `units_of` calls them) were resampled that intervals mean little."""
     from seqfer.evaluation.report import FEW_UNITS
 
     kind, count = units

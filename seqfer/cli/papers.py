@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from seqfer.papers.results import Row
     from seqfer.papers.types import Protocol, Step
 
+INTERRUPTED = 130  # what a command gives that Ctrl-C has ended
+
 app = typer.Typer(
     name="papers",
     help="The five papers' systems: what each reports and needs, and the command that runs it here.",
@@ -120,10 +122,12 @@ def _follow(protocol: Protocol, data: Path, place: Path, changes: tuple[str, ...
         if record.is_done(step):
             say(f"{step.makes} is there")
             continue
-        record.remember(step)
-        if seqfer.main(list(step.arguments), standalone_mode=False):
+        record.remember(step, changes)
+        code = seqfer.main(list(step.arguments), standalone_mode=False)
+        if code == INTERRUPTED:
+            raise KeyboardInterrupt
+        if code:
             raise SeqferError(f"seqfer {step.arguments[0]} has failed; run the same again to go on")
-    record.finish(changes)
 
 
 def _say_rows(rows: list[Row], output: Path) -> None:

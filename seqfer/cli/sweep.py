@@ -128,6 +128,7 @@ def _say_results(results: Results, data: Path, output: Path, cache: Path | None)
     if best := results.best:
         say(f"* best cell by {NAMES[results.chooses]}: {best.name}; to measure it, once:")
         where = ["--cache", str(cache)] if cache else []
+        whole = output if output.name else output.absolute()  # "." has no name
         options = [
             "--data",
             str(data),
@@ -135,7 +136,7 @@ def _say_results(results: Results, data: Path, output: Path, cache: Path | None)
             "test",
             *where,
             "-o",
-            str(output.with_name(f"{output.name}-test")),
+            str(whole.with_name(f"{whole.name}-test")),
         ]
         say(f"  seqfer evaluate {shlex.join([str(output / best.name / 'best'), *options])}")
     say(f"-> {output}")

@@ -24,7 +24,7 @@ def write_manifest(manifest: Manifest, path: Path) -> None:
         DatasetError: the file cannot be written or is one of the data set, a name is no text, or a picture's name
             holds the separator.
     """
-    if any(record.path.absolute() == path.absolute() for record in manifest.records):
+    if path.resolve() in {one.resolve() for one in {record.path for record in manifest.records}}:
         raise DatasetError(path, "is the data itself; write the manifest to another file")
     folder = path.absolute().parent
     try:
@@ -81,11 +81,7 @@ def read_manifest(path: str | Path, refuse_leaks: bool = True) -> Manifest:
 def _row(record: ClipRecord, folder: Path) -> tuple[str, ...]:
     if any(SEPARATOR in name for name in record.frames):
         raise DatasetError(record.path, f"a picture's name holds {SEPARATOR!r}; rename it")
-    try:
-        "".join((record.clip_id, str(record.path), *record.frames)).encode()
-    except UnicodeEncodeError as error:
-        raise DatasetError(record.path, "a name is not UTF-8; rename it") from error
-    return (
+    row = (
         record.clip_id,
         _path_from(folder, record.path),
         _number(record.start_s) if record.start_s else "",
@@ -96,6 +92,11 @@ def _row(record: ClipRecord, folder: Path) -> tuple[str, ...]:
         record.split,
         "" if record.fold is None else str(record.fold),
     )
+    try:
+        "".join(row).encode()
+    except UnicodeEncodeError as error:
+        raise DatasetError(record.path, "a name is not UTF-8; rename it") from error
+    return row
 
 
 def _path_from(folder: Path, path: Path) -> str:

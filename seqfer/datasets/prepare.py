@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -23,9 +24,9 @@ import numpy as np
 
 from seqfer.datasets.crops import Cropper, CropSettings
 from seqfer.datasets.packed import DESCRIPTION, FRAMES, INDEX, PackedClips, read_packed, write_packed
-from seqfer.datasets.pictures import is_video, picture_files
+from seqfer.datasets.pictures import is_video
 from seqfer.datasets.types import ClipRecord, Manifest
-from seqfer.errors import DatasetError, OutputError, SeqferError, VideoError
+from seqfer.errors import DatasetError, OutputError, SeqferError
 from seqfer.files import LOCK, alone_in, write_whole
 from seqfer.machine import usable_cores
 
@@ -78,7 +79,7 @@ def prepare(
         described = (folder / DESCRIPTION).is_file()
         if not described and folder.is_dir() and not all(_is_own(path.name) for path in folder.iterdir()):
             raise OutputError(folder, "holds something else than a cache; choose another folder")
-        (folder / PARTS).mkdir(parents=True, exist_ok=True)
+        folder.mkdir(parents=True, exist_ok=True)
         # Of two runs that begin at once, the second one finds what the first has prepared.
         with alone_in(folder):
             if found := _still_true(folder, source):
@@ -115,7 +116,7 @@ def _still_true(folder: Path, source: str) -> PackedClips | None:
 
 def _is_own(name: str) -> bool:
     """Whether a file is one that a run leaves that was killed before it was done."""
-    return name in (PARTS, FRAMES, INDEX, LOCK) or (name.startswith(".") and ".partial" in name)
+    return name in (PARTS, FRAMES, INDEX, DESCRIPTION, LOCK) or (name.startswith(".") and ".partial" in name)
 
 
 def _pieces(manifest: Manifest, settings: CropSettings) -> Iterator[Piece]:
@@ -140,23 +141,24 @@ def _piece(records: Sequence[ClipRecord], settings: CropSettings) -> Piece:
     return Piece(tuple(records), hashlib.sha256(json.dumps(made_from, default=str).encode()).hexdigest())
 
 
-def _states(record: ClipRecord) -> list[tuple[int, int] | None]:
-    """Size and time of change of a clip's files; None where there is nothing.
+def _states(record: ClipRecord) -> Sequence[tuple[object, ...] | None]:
+    """Size and time of change of a clip's files, and their names in a folder; None where there is nothing.
 
-    A folder's own do not change where a picture in it is written anew.
+    A folder's own time does not change when a picture in it is overwritten.
     """
-    paths: Sequence[Path | None] = [record.path]
-    if record.path.is_dir():
-        with suppress(VideoError, OSError):
-            paths = picture_files(record)
-    return [_state(path) for path in paths if path is not None]
-
-
-def _state(path: Path) -> tuple[int, int] | None:
+    path = record.path
     try:
-        found = path.stat()
+        if not path.is_dir():
+            return [_state(path.stat())]
+        if record.frames:
+            return [_state((path / name).stat()) for name in record.frames]
+        with os.scandir(path) as entries:
+            return sorted((entry.name, *_state(entry.stat())) for entry in entries)
     except OSError:
-        return None
+        return [None]
+
+
+def _state(found: os.stat_result) -> tuple[object, ...]:
     return found.st_size, found.st_mtime_ns
 
 

@@ -50,7 +50,7 @@ class Comparison:
         labels: K names.
         matrices: (K, K) of A and of B.
         figures: name to A's value, B's, B's less A's, and the difference's 95 % interval (low, high).
-        units: what was resampled, "subjects" or "clips", and how many there are.
+        units: what was resampled, as `units_of` calls it, and how many there are.
         only_a, only_b: clips that A alone, or B alone, answers rightly.
         p: of McNemar's exact test (1947): how likely so uneven a split is if neither is better. It takes clips
             for independent.

@@ -64,9 +64,10 @@ class Predictions:
 def units_of(subject_ids: Sequence[str]) -> tuple[NDArray[np.int64], str]:
     """Which of N clips are not independent of each other: a number (N,) for each, and what the numbers count.
 
-    The clips of a subject belong together; a clip whose subject is not known is on its own.
+    They count "subjects", "clips" where no subject is known, or "subjects and single clips": clips of one subject
+    belong together, a clip whose subject is not known is on its own.
     """
-    known = np.array([bool(name) for name in subject_ids])
+    known = np.array([bool(name) for name in subject_ids], bool)
     units = np.arange(len(subject_ids))
     subjects, own = np.unique(np.array(subject_ids)[known], return_inverse=True)
     units[known] = own

@@ -47,7 +47,7 @@ class Evaluation:
         matrix: (K, K) counts of clips, rows are the truth.
         figures: of the matrix.
         intervals: of accuracy, UAR and macro F1, by bootstrap over `units`.
-        units: what was resampled, "subjects" or "clips", and how many there are.
+        units: what was resampled, as `units_of` calls it, and how many there are.
         calibration: of the clips' probabilities.
         subjects: for each known subject the clips and the figures.
         origin: model, data, split and versions, as they go into the report.

@@ -17,6 +17,7 @@ what only looks like a face from afar.
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -37,6 +38,8 @@ CLOSE_UP = 2.5  # side of a close-up over side of the proposed box
 CLOSE_UP_PIXELS = 128  # the short-range model's own input
 TILE_OVERLAP = 0.2  # of a tile's side, which is the frame's shorter one; larger faces are the quick look's
 LARGEST_SIDE = 640  # pixels; MediaPipe shrinks larger frames without averaging
+
+_STARTING = threading.RLock()
 
 
 class MediaPipeDetector:
@@ -164,16 +167,17 @@ def quiet_start() -> Iterator[None]:
     """Keep MediaPipe's C++ side from writing to stderr while its graphs start.
 
     It writes to the descriptor itself, so that is what is turned away; other threads' messages go with it for
-    that moment.
+    that moment. One thread at a time: a second one would take the first one's nowhere for what is to be restored.
     """
     os.environ.setdefault("GLOG_minloglevel", "3")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    saved = os.dup(2)
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    try:
-        os.dup2(nowhere, 2)
-        yield
-    finally:
-        os.dup2(saved, 2)
-        os.close(saved)
-        os.close(nowhere)
+    with _STARTING:
+        saved = os.dup(2)
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        try:
+            os.dup2(nowhere, 2)
+            yield
+        finally:
+            os.dup2(saved, 2)
+            os.close(saved)
+            os.close(nowhere)

@@ -88,9 +88,10 @@ def recording(path: Path, names: Sequence[str], clock: Clock = perf_counter) -> 
     """
     failure: BaseException | None = None
     left = partial_of(path)
-    if left.exists():
-        raise OutputError(path, f"{left.name} holds the rows of a recording that was killed; move it first")
     try:
+        if left.exists():
+            problem = f"{left.name} holds the rows of a recording that was killed, or still runs; move it first"
+            raise OutputError(path, problem)
         with write_whole(path) as partial, partial.open("wb", buffering=0) as file:
             table = Recording(path, file, names, clock)
             try:

@@ -32,8 +32,15 @@ def load_model(model: str | Path = DEFAULT_MODEL) -> Checkpoint:
     if str(model) in known:
         return load_checkpoint(model_folder(str(model)), str(model))
     path = Path(model)
-    if path.is_dir() or len(path.parts) > 1:
+    if len(path.parts) > 1 or _is_there(path):
         return load_checkpoint(path)
     close = difflib.get_close_matches(str(model), known, n=1)
     meant = f"did you mean {close[0]!r}? " if close else ""
     raise ModelError(f"unknown model {str(model)!r}; {meant}known: {', '.join(known)}; or give a model's folder")
+
+
+def _is_there(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except OSError:  # a name that is too long, for one
+        return False

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -96,15 +97,11 @@ def load_checkpoint(folder: str | Path, name: str | None = None) -> Checkpoint:
         ModelError: a file is missing, malformed, or does not fit the other.
     """
     folder = Path(folder)
-    if not folder.is_dir():
-        raise ModelError(f"{folder}: no such model folder")
-    for file in (DESCRIPTION, WEIGHTS):
-        if not (folder / file).is_file():
-            raise ModelError(f"{folder / file}: missing; a model folder holds {DESCRIPTION} and {WEIGHTS}")
-    document = read_description(folder)
     description = folder / DESCRIPTION
+    digests = digests_of(folder, (DESCRIPTION, WEIGHTS), f"a model folder holds {DESCRIPTION} and {WEIGHTS}")
+    document = read_description(folder)
     architecture = _architecture(document, description)
-    sha256 = sha256_of(folder / WEIGHTS)
+    sha256 = digests[WEIGHTS]
     if sha256 != document.get("weights_sha256"):
         raise ModelError(
             f"{folder / WEIGHTS}: is not the file that {DESCRIPTION} describes (SHA-256 differs); "
@@ -122,6 +119,28 @@ def load_checkpoint(folder: str | Path, name: str | None = None) -> Checkpoint:
     model.eval()
     provenance = validated(Provenance, {key: document.get(key) for key in ("training", "metrics")}, description)
     return Checkpoint(name or _name_of(folder.resolve()), model, sha256, provenance)
+
+
+def digests_of(folder: Path, files: Sequence[str], whole: str) -> dict[str, str]:
+    """SHA-256 of a model folder's files by their names.
+
+    Args:
+        folder: of the model.
+        files: that must be there.
+        whole: what such a folder holds, for the error.
+
+    Raises:
+        ModelError: a file is missing or cannot be read.
+    """
+    try:
+        if not folder.is_dir():
+            raise ModelError(f"{folder}: no such model folder")
+        for file in files:
+            if not (folder / file).is_file():
+                raise ModelError(f"{folder / file}: missing; {whole}")
+        return {file: sha256_of(folder / file) for file in files}
+    except OSError as error:
+        raise ModelError(f"{error.filename or folder}: cannot be read ({error.strerror})") from error
 
 
 def read_description(folder: Path) -> dict[str, Any]:

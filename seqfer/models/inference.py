@@ -7,6 +7,7 @@ it by its timestamps, read in overlapping windows, and the logits are brought ba
 from __future__ import annotations
 
 import copy
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -25,6 +26,9 @@ PRECISIONS = ("auto", "float32", "bfloat16")
 WINDOWS_AT_ONCE = 32
 FACES_AT_ONCE = 32  # on CPUs, whose caches more of them overflow (benchmarks/encoder_speed.py)
 LONGEST_GAP_S = 0.5  # a face unseen for longer starts a new sequence for the head
+
+_LIMITING = threading.Lock()
+_found: list[int] = []  # by each thread within `network_threads`, how many the first of them found
 
 
 def choose_device(name: str = "auto") -> torch.device:
@@ -64,13 +68,21 @@ def choose_precision(name: str, device: torch.device) -> torch.dtype:
 
 @contextmanager
 def network_threads(most: int) -> Iterator[None]:
-    """Let the networks compute in at most so many threads, at least one, and not in more than before."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(max(1, min(before, most)))
+    """Let the networks compute in at most so many threads, at least one, and not in more than before.
+
+    Where several threads are in here at once, the last one out restores what the first one found.
+    """
+    with _LIMITING:
+        before = _found[0] if _found else torch.get_num_threads()
+        _found.append(before)
+        torch.set_num_threads(max(1, min(before, most)))
     try:
         yield
     finally:
-        torch.set_num_threads(before)
+        with _LIMITING:
+            _found.pop()
+            if not _found:
+                torch.set_num_threads(before)
 
 
 class Predictor:

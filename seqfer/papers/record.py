@@ -60,20 +60,17 @@ class Record:
             raise OptionError(f"{step.makes}: was made by {other}; choose another folder, or delete this one")
         return True
 
-    def remember(self, step: Step) -> None:
-        """Note that a step is about to run, and make its folder.
+    def remember(self, step: Step, changes: Sequence[str]) -> None:
+        """Note that a step is about to run, with these settings changed, and make its folder.
 
         Raises:
             OutputError: the folder cannot be written.
         """
         if not step.repeat:
             self._made[step.makes.name] = self._before
+            # Not a training's: one that is refused, as it was begun with others, leaves its rows as they are.
+            self.changes = list(changes)
         self._write(step.makes.parent)
-
-    def finish(self, changes: Sequence[str]) -> None:
-        """Note that all steps have run, with these settings changed."""
-        self.changes = list(changes)
-        self._write(self._path.parent)
 
     def _write(self, folder: Path) -> None:
         document = json.dumps({"changes": self.changes, "made": self._made}, indent=2)

@@ -78,7 +78,7 @@ def rows_of(paper: Paper, protocol: Protocol, place: Path, changes: Sequence[str
                 protocol.what,
                 found["split"],
                 found["clips"],
-                f"{intervals['units']} {intervals['method'].rpartition(' ')[2]}",
+                f"{intervals['units']} {intervals['method'].partition(' over ')[2]}",
                 values,
                 "; ".join(filter(None, (protocol.leaky, found["leaky"]))),
                 tuple(changes),

@@ -26,12 +26,14 @@ def output_folders(videos: Sequence[Path], root: Path) -> list[Path]:
     for alike in _alike(names):
         for index in alike:
             names[index] = names[index].with_name(own[index])
-    above = {parent for name in names for parent in name.parents}
-    names = [name.with_name(whole) if name in above else name for name, whole in zip(names, own, strict=True)]
-    above = {parent for name in names for parent in name.parents}
+    above = _above(names)
+    names = [
+        name.with_name(whole) if _key(name) in above else name for name, whole in zip(names, own, strict=True)
+    ]
+    above = _above(names)
     for index, name in enumerate(names):
-        if name in above:
-            names[index] = _numbered(name, [*names, *above])
+        if _key(name) in above:
+            names[index] = _numbered(name, [*names, *map(Path, above)])
     for alike in _alike(names):
         for index in alike[1:]:
             names[index] = _numbered(names[index], names)
@@ -49,6 +51,11 @@ def _numbered(name: Path, taken: Sequence[Path]) -> Path:
     keys = {_key(other) for other in taken}
     tries = (name.with_name(f"{name.name}-{number}") for number in count(2))
     return next(new for new in tries if _key(new) not in keys)
+
+
+def _above(names: Sequence[Path]) -> set[str]:
+    """The folders that names lie in, as `_key` has them."""
+    return {_key(parent) for name in names for parent in name.parents}
 
 
 def _alike(names: Sequence[Path]) -> list[list[int]]:

@@ -130,8 +130,8 @@ def load_timeline(path: str | Path) -> Timeline:
         SeqferError: the file is missing or is no such document.
     """
     path = Path(path)
-    path = path / DOCUMENT if path.is_dir() else path
     try:
+        path = path / DOCUMENT if path.is_dir() else path
         document = json.loads(path.read_text(encoding="utf-8"))
         if document["format"] != FORMAT:
             raise SeqferError(f"{path}: has format {document['format']}; this version reads {FORMAT}")

@@ -170,7 +170,7 @@ def open_container(path: Path) -> av.container.InputContainer:
         if not path.exists():
             raise VideoError(path, "no such file or folder")
         if not path.is_file():
-            raise VideoError(path, "is no file; save what comes through it as a file first")
+            raise VideoError(path, "is no file, but a pipe or a device; save as a file what comes through it")
         if path.stat().st_size == 0:
             raise VideoError(path, "is empty (zero bytes); copy or record it again")
         # FFmpeg would take a relative name with a colon for an address.

@@ -12,7 +12,7 @@ import numpy as np
 
 from seqfer.errors import OutputError
 from seqfer.files import write_whole
-from seqfer.video.container import open_container
+from seqfer.video.container import SET_BACK_S, open_container
 from seqfer.video.types import Frame, Image
 
 TICK = Fraction(1, 1_000_000)  # s; variable-frame-rate sources keep their times to the microsecond
@@ -110,12 +110,14 @@ def _copied(
     start_s: float,
 ) -> Iterator[tuple[float, av.Packet[av.AudioStream]]]:
     copy = output.add_stream_from_template(track)
-    clock = _Onwards()
+    times: _Onwards | None = None
     for packet in container.demux(track):
         if packet.dts is None or packet.pts is None or packet.size == 0:
             continue
-        ticks = round(start_s / packet.time_base) - clock.shift(packet.dts, packet.duration or 1)
-        packet.pts, packet.dts = packet.pts - ticks, packet.dts - ticks
+        times = times or _Onwards(packet.time_base)
+        start = round(start_s / packet.time_base)
+        placed = times.place(packet.dts, packet.duration or 1) - start
+        packet.pts, packet.dts = packet.pts - packet.dts + placed, placed
         packet.stream = copy
         yield float(packet.pts * packet.time_base), packet
 
@@ -130,13 +132,14 @@ def _encoded(
     rate = own if own in AAC_RATES else USUAL_RATE
     target = output.add_stream("aac", rate=rate, layout="stereo" if track.channels > 1 else "mono")
     resampler = av.AudioResampler(format="fltp", layout=target.codec_context.layout, rate=rate)
-    clock = _Onwards()
+    times: _Onwards | None = None
     for decoded in _whole_frames(container, track):
         for frame in resampler.resample(decoded):
             if frame is not None and frame.pts is not None and frame.time_base:
                 # Sound that needs no resampling still counts in its container's ticks.
-                ticks = max(1, round(frame.samples / (frame.sample_rate * frame.time_base)))
-                frame.pts += clock.shift(frame.pts, ticks) - round(start_s / frame.time_base)
+                times = times or _Onwards(frame.time_base)
+                duration = max(1, round(frame.samples / (frame.sample_rate * frame.time_base)))
+                frame.pts = times.place(frame.pts, duration) - round(start_s / frame.time_base)
             for packet in target.encode(frame):
                 yield float((packet.pts or 0) * packet.time_base), packet
     for packet in target.encode(None):
@@ -144,19 +147,26 @@ def _encoded(
 
 
 class _Onwards:
-    """Lets sound go on where its clock is set back, as the pictures do (`ContainerStream`)."""
+    """Times of sound that go on where its clock is set back, as those of pictures do (`ContainerStream`)."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Fraction) -> None:
+        """
+        Args:
+            clock: seconds of a tick.
+        """
+        self._set_back = SET_BACK_S / clock
         self._last: int | None = None
         self._after = self._shift = 0
 
-    def shift(self, ticks: int, duration: int) -> int:
-        """What is to be added to the time of a piece of sound, which lasts `duration`."""
-        if self._last is not None and ticks + self._shift <= self._last:
-            self._shift = self._after - ticks
-        self._last = ticks + self._shift
-        self._after = self._last + duration
-        return self._shift
+    def place(self, ticks: int, duration: int) -> int:
+        """When a piece of sound begins that lasts `duration`: later than the one before."""
+        placed = ticks + self._shift
+        if self._last is not None and placed <= self._last - self._set_back:
+            self._shift, placed = self._after - ticks, self._after
+        elif self._last is not None:
+            placed = max(placed, self._last + 1)  # two of a coarse clock's times may be the same
+        self._last, self._after = placed, placed + duration
+        return placed
 
 
 def _whole_frames(container: av.container.InputContainer, track: av.AudioStream) -> Iterator[av.AudioFrame | None]:

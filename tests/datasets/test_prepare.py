@@ -26,6 +26,7 @@ from seqfer.errors import DatasetError, OutputError
 from tests.media import write_clip
 
 WHOLE = CropSettings(faces="none")
+CACHE = {"frames.npy", "index.parquet", "cache.json", ".lock"}
 
 
 def data_set(root: Path, stills: int = 6) -> Manifest:
@@ -81,7 +82,7 @@ def test_a_true_cache_is_taken_as_it_is(
     folder = Path(str(prepared.frames.filename)).parent  # type: ignore[attr-defined]
     monkeypatch.setattr(module, "_prepare_pieces", None)
     assert contents(prepare(manifest, folder, WHOLE)) == contents(prepared)
-    assert {path.name for path in folder.iterdir()} == {"frames.npy", "index.parquet", "cache.json"}
+    assert {path.name for path in folder.iterdir()} == CACHE
 
 
 def test_changed_files_and_settings_are_prepared_anew(tmp_path: Path) -> None:
@@ -110,6 +111,15 @@ def test_a_picture_that_is_written_anew_in_a_clips_folder_is_prepared_anew(tmp_p
     os.utime(changed, ns=(0, 0))  # pictures of one colour are equally large
     packed = prepare(manifest, tmp_path / "cache", WHOLE, workers=1)
     assert [int(frame.mean()) for frame in packed.frames_of(packed.clips[0])] == [50, 7, 50]
+    (changed.parent / "2.png").rename(changed.parent / "3.png")
+    assert prepare(manifest, tmp_path / "cache", WHOLE, workers=1).clips[0].times_s == (0.0, 0.04, 0.12)
+
+
+def test_a_clip_whose_name_no_file_can_have_is_left_out(tmp_path: Path) -> None:
+    whole = data_set(tmp_path / "set", stills=2)
+    manifest = Manifest((*whole.records, ClipRecord("long", tmp_path / f"{'x' * 300}.mp4", "happy")))
+    packed = prepare(manifest, tmp_path / "cache", WHOLE, workers=1)
+    assert "long" in packed.left_out
 
 
 def test_of_two_that_begin_at_once_one_prepares(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -130,7 +140,7 @@ def test_of_two_that_begin_at_once_one_prepares(tmp_path: Path, monkeypatch: pyt
         second = pool.submit(prepare, manifest, tmp_path / "cache", WHOLE, 1)
         assert contents(first.result()) == contents(second.result())
     assert len(began) == 1
-    assert {path.name for path in (tmp_path / "cache").iterdir()} == {"frames.npy", "index.parquet", "cache.json"}
+    assert {path.name for path in (tmp_path / "cache").iterdir()} == CACHE
 
 
 def test_a_folder_of_something_else_is_left_alone(manifest: Manifest, tmp_path: Path) -> None:
@@ -255,4 +265,4 @@ def test_a_disk_that_is_full_in_the_middle_of_the_frames_is_one_line(tmp_path: P
         [sys.executable, "run.py"], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
     )
     assert (done.returncode, done.stdout) == (0, "cache: cannot be written (File too large)\n")
-    assert {path.name for path in (tmp_path / "cache").iterdir()} == {"parts"}
+    assert {path.name for path in (tmp_path / "cache").iterdir()} == {"parts", ".lock"}

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +15,7 @@ import pytest
 from seqfer.demo import portrait_path
 from seqfer.errors import OptionError
 from seqfer.faces.geometry import overlap
+from seqfer.faces.mediapipe import quiet_start
 from seqfer.faces.types import DETECTORS, Detection, Detector, create_detector
 from seqfer.video.opening import open_video
 from seqfer.video.stills import read_image
@@ -146,3 +150,21 @@ def test_real_clips_have_as_many_faces_as_people(shared_videos: Path, clip: str,
         counts = [len(detector.detect(frame, detector.glance(frame.image), False)) for frame in video]
     detector.close()
     assert np.mean(np.array(counts) == people) >= 0.97
+
+
+def test_two_threads_that_start_at_once_leave_stderr_as_it_was() -> None:
+    before = os.fstat(2)
+    inside = threading.Event()
+
+    def start() -> None:
+        with quiet_start():
+            inside.set()
+            time.sleep(0.05)
+
+    threads = [threading.Thread(target=start) for _ in range(2)]
+    threads[0].start()
+    inside.wait()
+    threads[1].start()
+    for thread in threads:
+        thread.join()
+    assert os.path.samestat(os.fstat(2), before)

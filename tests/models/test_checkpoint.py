@@ -12,6 +12,7 @@ import torch
 
 from seqfer.errors import ModelError
 from seqfer.labels import EKMAN6
+from seqfer.models import checkpoint as module
 from seqfer.models.bundled import bundled_models, load_model, model_folder
 from seqfer.models.checkpoint import DESCRIPTION, WEIGHTS, Provenance, load_checkpoint, save_checkpoint
 from seqfer.models.classifier import Architecture, SequenceClassifier
@@ -144,6 +145,19 @@ class TestBundled:
     def test_unknown_names_list_the_known_ones(self) -> None:
         with pytest.raises(ModelError, match=r"unknown model 'compct'; did you mean 'compact'?.*known: .*compact"):
             load_model("compct")
+
+    def test_what_cannot_be_read_is_named(
+        self, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        with pytest.raises(ModelError, match="cannot be read"):
+            load_model(tmp_path / ("x" * 300))
+
+        def closed(path: Path) -> str:
+            raise PermissionError(13, "Permission denied", str(path))
+
+        monkeypatch.setattr(module, "sha256_of", closed)
+        with pytest.raises(ModelError, match=r"cannot be read \(Permission denied\)"):
+            load_checkpoint(folder)
 
     def test_a_missing_folder_is_named(self, tmp_path: Path) -> None:
         with pytest.raises(ModelError, match="no such model folder"):

@@ -17,6 +17,7 @@ from seqfer.models.inference import (
     choose_device,
     choose_precision,
     interpolate,
+    network_threads,
     overlapping_windows,
     read_crops,
     resample,
@@ -187,6 +188,20 @@ def test_no_frame_of_a_fast_video_is_passed_over() -> None:
     assert resampled[10] == pytest.approx(values[38:43].mean(0), abs=0.6)
     assert resampled.mean(0) == pytest.approx(values.mean(0), abs=0.02)
     assert resampled.std() < 0.7 * values.std()
+
+
+def test_several_threads_leave_the_number_of_threads_as_it_was() -> None:
+    before = torch.get_num_threads()
+    torch.set_num_threads(3)
+    try:
+        first, second = network_threads(1), network_threads(2)
+        first.__enter__()
+        second.__enter__()
+        first.__exit__(None, None, None)
+        second.__exit__(None, None, None)
+        assert torch.get_num_threads() == 3
+    finally:
+        torch.set_num_threads(before)
 
 
 def test_devices_and_precisions() -> None:

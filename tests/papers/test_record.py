@@ -20,7 +20,7 @@ def run(folder: Path, *wanted: Step) -> None:
     record = Record(folder)
     for step in wanted:
         if not record.is_done(step):
-            record.remember(step)
+            record.remember(step, ())
             step.makes.touch()
 
 
@@ -28,7 +28,7 @@ def test_done_is_what_the_same_commands_have_made(tmp_path: Path) -> None:
     first, second = steps(tmp_path)
     record = Record(tmp_path)
     assert not record.is_done(first)
-    record.remember(first)
+    record.remember(first, ())
     assert not Record(tmp_path).is_done(first), "a command that was stopped runs again"
     first.makes.touch()
     run(tmp_path, first, second)
@@ -62,19 +62,17 @@ def test_commands_that_go_on_by_themselves_always_run(tmp_path: Path) -> None:
     step = Step(("train",), tmp_path / "run" / "best", repeat=True)
     record = Record(tmp_path)
     assert not record.is_done(step)
-    record.remember(step)
+    record.remember(step, ())
     step.makes.mkdir()
     assert not Record(tmp_path).is_done(step)
 
 
-def test_changes_are_those_of_the_last_run_that_was_finished(tmp_path: Path) -> None:
-    record = Record(tmp_path)
-    record.remember(steps(tmp_path)[0])
-    assert Record(tmp_path).changes == []
-    record.finish(["epochs=1"])
-    assert Record(tmp_path).changes == ["epochs=1"]
-    Record(tmp_path).remember(steps(tmp_path)[1])
-    assert Record(tmp_path).changes == ["epochs=1"]
+def test_changes_are_those_that_results_were_made_with(tmp_path: Path) -> None:
+    training = Step(("train",), tmp_path / "run" / "best", repeat=True)
+    Record(tmp_path).remember(steps(tmp_path)[0], ["epochs=1"])
+    assert Record(tmp_path).changes == ["epochs=1"]  # also if nothing comes after it
+    Record(tmp_path).remember(training, ["epochs=2"])
+    assert Record(tmp_path).changes == ["epochs=1"]  # the run was begun with others, and will be refused
 
 
 @pytest.mark.parametrize("content", ["{", "[]", "{}", '{"changes": 1, "made": {}}', '{"changes": [], "made": 3}'])
@@ -87,4 +85,4 @@ def test_a_damaged_record_is_one_line(content: str, tmp_path: Path) -> None:
 def test_a_folder_that_cannot_be_made_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(OutputError, match=r"cannot be written"):
-        Record(tmp_path / "file").remember(Step(("manifest",), tmp_path / "file" / "manifest.csv"))
+        Record(tmp_path / "file").remember(Step(("manifest",), tmp_path / "file" / "manifest.csv"), ())

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import random
+import sys
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
@@ -111,6 +112,7 @@ def test_a_rate_that_varies_and_is_not_stated(tmp_path: Path) -> None:
     assert report.decoded + report.lost == pytest.approx(100, abs=3)
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no named pipes in folders")
 def test_a_pipe_is_refused_and_not_waited_for(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.mp4")
     with pytest.raises(VideoError, match="is no file"):

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from fractions import Fraction
 from pathlib import Path
 
 import av
@@ -9,7 +10,7 @@ import pytest
 from seqfer.errors import OutputError
 from seqfer.video.opening import open_video
 from seqfer.video.types import Frame
-from seqfer.video.writer import SoundSource, write_video
+from seqfer.video.writer import SoundSource, _Onwards, write_video
 from tests.media import numbered_image, read_number, write_clip
 
 UNEVEN = [0.0, 0.04, 0.0536718, 0.2, 0.3333, 0.5]
@@ -76,6 +77,13 @@ def test_sound_goes_on_where_recordings_were_joined(tmp_path: Path, codec: str) 
             times = [frame.time for frame in container.decode(getattr(container.streams, kind)[0])]
         assert times == sorted(times)
         assert times[-1] == pytest.approx(2.0, abs=0.15)
+
+
+def test_sound_is_moved_only_where_its_clock_is_set_back() -> None:
+    times = _Onwards(Fraction(1, 1000))
+    stamps = [0, 1, 2, 3, 3, 4, 700, 701, 20, 21, 21, 600]  # in a coarse clock, two pieces may begin at once
+    placed = [times.place(stamp, 2) for stamp in stamps]
+    assert placed == [0, 1, 2, 3, 4, 5, 700, 701, 703, 704, 705, 1283]
 
 
 def test_sound_of_other_kinds_is_encoded_anew(tmp_path: Path, shared_videos: Path) -> None:
