@@ -128,6 +128,7 @@ def _follow(protocol: Protocol, data: Path, place: Path, changes: tuple[str, ...
             raise KeyboardInterrupt
         if code:
             raise SeqferError(f"seqfer {step.arguments[0]} has failed; run the same again to go on")
+    record.finish(changes)
 
 
 def _say_rows(rows: list[Row], output: Path) -> None:

@@ -72,6 +72,11 @@ class Record:
             self.changes = list(changes)
         self._write(step.makes.parent)
 
+    def finish(self, changes: Sequence[str]) -> None:
+        """Note that all steps have run, with these settings changed."""
+        self.changes = list(changes)
+        self._write(self._path.parent)
+
     def _write(self, folder: Path) -> None:
         document = json.dumps({"changes": self.changes, "made": self._made}, indent=2)
         try:

@@ -12,11 +12,14 @@ from seqfer.cli.live import _ended_by_signals
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGHUP")
 def test_a_closed_terminal_ends_it_in_good_order() -> None:
     ended: list[bool] = []
-    before = signal.getsignal(signal.SIGHUP)
-    with _ended_by_signals(lambda: ended.append(True)):
-        os.kill(os.getpid(), signal.SIGHUP)
-    assert ended == [True]
-    assert signal.getsignal(signal.SIGHUP) is before
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    try:
+        with _ended_by_signals(lambda: ended.append(True)):
+            os.kill(os.getpid(), signal.SIGHUP)
+        assert ended == [True]
+        assert signal.getsignal(signal.SIGHUP) == signal.SIG_DFL
+    finally:
+        signal.signal(signal.SIGHUP, before)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGHUP")

@@ -71,8 +71,11 @@ def test_changes_are_those_that_results_were_made_with(tmp_path: Path) -> None:
     training = Step(("train",), tmp_path / "run" / "best", repeat=True)
     Record(tmp_path).remember(steps(tmp_path)[0], ["epochs=1"])
     assert Record(tmp_path).changes == ["epochs=1"]  # also if nothing comes after it
-    Record(tmp_path).remember(training, ["epochs=2"])
-    assert Record(tmp_path).changes == ["epochs=1"]  # the run was begun with others, and will be refused
+    record = Record(tmp_path)
+    record.remember(training, ["epochs=2"])
+    assert Record(tmp_path).changes == ["epochs=1"]  # if the run was begun with others, it will be refused
+    record.finish(["epochs=2"])
+    assert Record(tmp_path).changes == ["epochs=2"]
 
 
 @pytest.mark.parametrize("content", ["{", "[]", "{}", '{"changes": 1, "made": {}}', '{"changes": [], "made": 3}'])
