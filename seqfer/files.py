@@ -13,7 +13,7 @@ from tempfile import TemporaryFile
 
 from seqfer.errors import OutputError
 
-PARTIAL = ".partial"  # a folder of results that are not whole yet
+PARTIAL = ".partial"  # in the hidden names of what is not whole yet
 LOCK = ".lock"  # in a folder that one process at a time works in
 
 
@@ -34,7 +34,7 @@ def write_whole(path: Path) -> Iterator[Path]:
 
 def partial_of(path: Path) -> Path:
     """Where `write_whole` writes until a file is whole; there, too, lies what a killed process left."""
-    return path.with_name(f".{path.stem}.partial{path.suffix}")
+    return path.with_name(f".{path.stem}{PARTIAL}{path.suffix}")
 
 
 def check_output(folder: Path, overwrite: bool) -> None:
@@ -129,6 +129,14 @@ def alone_in(folder: Path) -> Iterator[None]:
         yield
     finally:
         lock.release()
+
+
+def path_from(folder: Path, path: Path) -> Path:
+    """A path as seen from a folder; the absolute one where the two lie on different drives of Windows."""
+    try:
+        return Path(os.path.relpath(path.absolute(), folder))
+    except ValueError:
+        return path.absolute()
 
 
 def printable(path: Path) -> str:

@@ -10,7 +10,6 @@ import typer
 
 from seqfer.cli.console import remark_line, say
 from seqfer.cli.reading import Cache, Data, Device, OwnFaces, OwnPictureRate, read_split
-from seqfer.errors import OutputError
 
 
 def calibrate(
@@ -33,11 +32,12 @@ def calibrate(
     What the model answers stays the same; how sure it says to be changes.
     """
     from seqfer.evaluation.calibration import TEMPERATURES, fit_temperature, log_loss, reliability, soften
-    from seqfer.files import check_output, sha256_of
-    from seqfer.models.checkpoint import load_checkpoint, save_checkpoint
+    from seqfer.files import check_output, output_folder, sha256_of
+    from seqfer.models.checkpoint import DESCRIPTION, WEIGHTS, load_checkpoint, save_checkpoint
     from seqfer.models.heads import soften as soften_head
     from seqfer.models.inference import Predictor, choose_device
 
+    place, replaces = (output, overwrite) if output else (model, True)
     if output:
         check_output(output, overwrite)
     checkpoint = load_checkpoint(model)
@@ -62,11 +62,9 @@ def calibrate(
     }
     soften_head(checkpoint.model.head, temperature)
     training = {**checkpoint.provenance.training, "calibration": figures}
-    try:
-        save_checkpoint(output or model, checkpoint.model, replace(checkpoint.provenance, training=training))
-    except OSError as error:
-        raise OutputError(output or model, f"cannot be written ({error.strerror or error})") from error
-    say(f"temperature {temperature:.3f}, fitted on {len(predictions)} validation clips -> {output or model}")
+    with output_folder(place, replaces, (DESCRIPTION, WEIGHTS)) as folder:
+        save_checkpoint(folder, checkpoint.model, replace(checkpoint.provenance, training=training))
+    say(f"temperature {temperature:.3f}, fitted on {len(predictions)} validation clips -> {place}")
     if not 2 * TEMPERATURES[0] < temperature < TEMPERATURES[1] / 2:
         remark_line(f"{len(predictions)} clips, or too few mistakes among them, do not tell how sure is too sure")
     for name, (first, second) in (("ece", eces), ("log_loss", losses)):

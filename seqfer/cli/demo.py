@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import sys
 from pathlib import Path
@@ -12,7 +11,7 @@ import typer
 
 from seqfer.cli.console import out, progress, say
 from seqfer.errors import OutputError
-from seqfer.files import output_folder
+from seqfer.files import output_folder, path_from
 
 if TYPE_CHECKING:
     from seqfer.timeline.types import Timeline
@@ -59,13 +58,7 @@ def demo(
 
 def _command() -> str:
     """How to call seqfer from here: by its name, or by its place where the shell would not find that name."""
-    if shutil.which("seqfer"):
-        return "seqfer"
-    place = Path(sys.executable).with_name("seqfer")
-    try:
-        return os.path.relpath(place)
-    except ValueError:  # on another drive of Windows
-        return str(place)
+    return "seqfer" if shutil.which("seqfer") else str(path_from(Path(), Path(sys.executable).with_name("seqfer")))
 
 
 def _print_strips(timeline: Timeline) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from seqfer.datasets.types import ClipRecord, Manifest, shared_subjects
 from seqfer.errors import DatasetError, OptionError
-from seqfer.files import write_whole
+from seqfer.files import path_from, write_whole
 from seqfer.labels import canonical
 
 COLUMNS = ("clip_id", "path", "start_s", "end_s", "frames", "label", "subject_id", "split", "fold")
@@ -24,7 +24,7 @@ def write_manifest(manifest: Manifest, path: Path) -> None:
         DatasetError: the file cannot be written or is one of the data set, a name is no text, or a picture's name
             holds the separator.
     """
-    if path.resolve() in {one.resolve() for one in {record.path for record in manifest.records}}:
+    if path.exists() and any(_is_same(one, path) for one in {record.path for record in manifest.records}):
         raise DatasetError(path, "is the data itself; write the manifest to another file")
     folder = path.absolute().parent
     try:
@@ -83,7 +83,7 @@ def _row(record: ClipRecord, folder: Path) -> tuple[str, ...]:
         raise DatasetError(record.path, f"a picture's name holds {SEPARATOR!r}; rename it")
     row = (
         record.clip_id,
-        _path_from(folder, record.path),
+        path_from(folder, record.path).as_posix(),
         _number(record.start_s) if record.start_s else "",
         "" if record.end_s is None else _number(record.end_s),
         SEPARATOR.join(record.frames),
@@ -99,11 +99,11 @@ def _row(record: ClipRecord, folder: Path) -> tuple[str, ...]:
     return row
 
 
-def _path_from(folder: Path, path: Path) -> str:
+def _is_same(one: Path, other: Path) -> bool:
     try:
-        return Path(os.path.relpath(path.absolute(), folder)).as_posix()
-    except ValueError:  # they lie on two drives of Windows
-        return path.absolute().as_posix()
+        return one.samefile(other)
+    except OSError:  # one of them is not there
+        return False
 
 
 def _number(seconds: float) -> str:

@@ -27,7 +27,7 @@ from seqfer.datasets.packed import DESCRIPTION, FRAMES, INDEX, PackedClips, read
 from seqfer.datasets.pictures import is_video
 from seqfer.datasets.types import ClipRecord, Manifest
 from seqfer.errors import DatasetError, OutputError, SeqferError
-from seqfer.files import LOCK, alone_in, write_whole
+from seqfer.files import LOCK, PARTIAL, alone_in, write_whole
 from seqfer.machine import usable_cores
 
 PARTS = "parts"
@@ -116,7 +116,7 @@ def _still_true(folder: Path, source: str) -> PackedClips | None:
 
 def _is_own(name: str) -> bool:
     """Whether a file is one that a run leaves that was killed before it was done."""
-    return name in (PARTS, FRAMES, INDEX, DESCRIPTION, LOCK) or (name.startswith(".") and ".partial" in name)
+    return name in (PARTS, FRAMES, INDEX, DESCRIPTION, LOCK) or (name.startswith(".") and PARTIAL in name)
 
 
 def _pieces(manifest: Manifest, settings: CropSettings) -> Iterator[Piece]:

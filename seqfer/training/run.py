@@ -13,7 +13,7 @@ from seqfer.datasets.opening import open_clips
 from seqfer.datasets.packed import PackedClip, PackedClips
 from seqfer.datasets.types import ClipRecord, Manifest
 from seqfer.errors import OutputError
-from seqfer.files import sha256_of
+from seqfer.files import PARTIAL, sha256_of
 from seqfer.labels import LabelSet
 from seqfer.models.inference import choose_device
 from seqfer.training.config import TrainConfig
@@ -133,7 +133,7 @@ def check_contents(folder: Path, resume: bool, what: str, own: Callable[[str], b
         raise OutputError(folder, f"cannot be read ({error.strerror})") from error
     if used and not resume:
         raise OutputError(folder, "exists already; use --resume to go on with it, or choose another folder")
-    if used and not all(own(path.name) or ".partial" in path.name for path in folder.iterdir()):
+    if used and not all(own(path.name) or PARTIAL in path.name for path in folder.iterdir()):
         raise OutputError(folder, f"holds something else than {what}; choose another folder")
 
 

@@ -110,13 +110,13 @@ def _copied(
     start_s: float,
 ) -> Iterator[tuple[float, av.Packet[av.AudioStream]]]:
     copy = output.add_stream_from_template(track)
-    times: _Onwards | None = None
+    times = _Onwards()
     for packet in container.demux(track):
         if packet.dts is None or packet.pts is None or packet.size == 0:
             continue
-        times = times or _Onwards(packet.time_base)
-        start = round(start_s / packet.time_base)
-        placed = times.place(packet.dts, packet.duration or 1) - start
+        placed = times.place(packet.dts, packet.duration or 1, packet.time_base) - round(
+            start_s / packet.time_base
+        )
         packet.pts, packet.dts = packet.pts - packet.dts + placed, placed
         packet.stream = copy
         yield float(packet.pts * packet.time_base), packet
@@ -132,14 +132,13 @@ def _encoded(
     rate = own if own in AAC_RATES else USUAL_RATE
     target = output.add_stream("aac", rate=rate, layout="stereo" if track.channels > 1 else "mono")
     resampler = av.AudioResampler(format="fltp", layout=target.codec_context.layout, rate=rate)
-    times: _Onwards | None = None
+    times = _Onwards()
     for decoded in _whole_frames(container, track):
         for frame in resampler.resample(decoded):
             if frame is not None and frame.pts is not None and frame.time_base:
                 # Sound that needs no resampling still counts in its container's ticks.
-                times = times or _Onwards(frame.time_base)
                 duration = max(1, round(frame.samples / (frame.sample_rate * frame.time_base)))
-                frame.pts = times.place(frame.pts, duration) - round(start_s / frame.time_base)
+                frame.pts = times.place(frame.pts, duration, frame.time_base) - round(start_s / frame.time_base)
             for packet in target.encode(frame):
                 yield float((packet.pts or 0) * packet.time_base), packet
     for packet in target.encode(None):
@@ -149,19 +148,17 @@ def _encoded(
 class _Onwards:
     """Times of sound that go on where its clock is set back, as those of pictures do (`ContainerStream`)."""
 
-    def __init__(self, clock: Fraction) -> None:
-        """
-        Args:
-            clock: seconds of a tick.
-        """
-        self._set_back = SET_BACK_S / clock
+    def __init__(self) -> None:
         self._last: int | None = None
         self._after = self._shift = 0
 
-    def place(self, ticks: int, duration: int) -> int:
-        """When a piece of sound begins that lasts `duration`: later than the one before."""
+    def place(self, ticks: int, duration: int, clock: Fraction) -> int:
+        """When a piece of sound begins that lasts `duration`: later than the one before.
+
+        All in ticks of `clock` seconds.
+        """
         placed = ticks + self._shift
-        if self._last is not None and placed <= self._last - self._set_back:
+        if self._last is not None and placed <= self._last - SET_BACK_S / clock:
             self._shift, placed = self._after - ticks, self._after
         elif self._last is not None:
             placed = max(placed, self._last + 1)  # two of a coarse clock's times may be the same

@@ -80,9 +80,9 @@ def test_sound_goes_on_where_recordings_were_joined(tmp_path: Path, codec: str) 
 
 
 def test_sound_is_moved_only_where_its_clock_is_set_back() -> None:
-    times = _Onwards(Fraction(1, 1000))
+    times = _Onwards()
     stamps = [0, 1, 2, 3, 3, 4, 700, 701, 20, 21, 21, 600]  # in a coarse clock, two pieces may begin at once
-    placed = [times.place(stamp, 2) for stamp in stamps]
+    placed = [times.place(stamp, 2, Fraction(1, 1000)) for stamp in stamps]
     assert placed == [0, 1, 2, 3, 4, 5, 700, 701, 703, 704, 705, 1283]
 
 
