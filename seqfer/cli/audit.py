@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -10,11 +11,14 @@ import typer
 
 from seqfer.cli.console import out, plain_table, progress, remark_line, say
 from seqfer.errors import OutputError
+from seqfer.files import check_file, write_whole
 
 if TYPE_CHECKING:
-    from seqfer.datasets.audit import Audit, Copies
+    from seqfer.datasets.audit import Audit, Copies, CopyPair
+    from seqfer.datasets.types import ClipRecord
 
 EXAMPLES = 3  # of what stands on two sides
+COLUMNS = ("clip_id", "part", "label", "copy_of", "part_of_that", "label_of_that", "likeness")
 
 
 def audit(
@@ -30,7 +34,13 @@ def audit(
             show_default=False,
         ),
     ] = None,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an earlier CLEAN.csv.")] = False,
+    copies: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="COPIES.csv", help="Write which clips are copies of which, a row per pair.", show_default=False
+        ),
+    ] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace earlier files of these names.")] = False,
 ) -> None:
     """Look for leaks and defects: people, videos and copies on two sides of a split, and unreadable files.
 
@@ -41,14 +51,18 @@ def audit(
     from seqfer.datasets.audit import cleaned
     from seqfer.datasets.manifest import read_manifest, write_manifest
 
-    if write is not None and write.exists() and not overwrite:
-        raise OutputError(write, "exists already; use --overwrite to replace it")
+    for path in (write, copies):
+        if path is not None:
+            check_file(path, overwrite)
     clips = read_manifest(manifest, refuse_leaks=False)
     with progress("reading", "clips") as advance:
         found = look(clips, advance)
     for record, problem in found.unreadable:
         remark_line(f"{record.clip_id}: {problem}")
     _say(found, clips.leaky)
+    if copies is not None:
+        _write_copies(found.pairs, copies)
+        say(f"{len(found.pairs)} pairs of clips -> {copies}")
     if write is not None:
         result = cleaned(clips, found)
         write_manifest(result, write)
@@ -58,6 +72,21 @@ def audit(
             f"{lost['train']} training and {lost['validation']} validation clips dropped, "
             f"{len(result.records)} clips kept -> {write}"
         )
+
+
+def _write_copies(pairs: tuple[CopyPair, ...], path: Path) -> None:
+    rows = [
+        (*_cells(pair.copy), *_cells(pair.source), "exact" if pair.exact else "near-identical") for pair in pairs
+    ]
+    try:
+        with write_whole(path) as place, place.open("w", newline="", encoding="utf-8") as file:
+            csv.writer(file, lineterminator="\n").writerows([COLUMNS, *rows])
+    except OSError as error:
+        raise OutputError(path, f"cannot be written ({error.strerror})") from error
+
+
+def _cells(record: ClipRecord) -> tuple[str, str, str]:
+    return record.clip_id, record.part, record.label
 
 
 def _say(found: Audit, leaky: str) -> None:

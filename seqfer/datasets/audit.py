@@ -47,6 +47,21 @@ class Copies:
 
 
 @dataclass(frozen=True)
+class CopyPair:
+    """Two clips that show the same.
+
+    Attributes:
+        copy: of the two, what is held out longer; within a part the later one.
+        source: what it is a copy of.
+        exact: whether the two share a picture that is equal, or are equal video files; else it is near-identical.
+    """
+
+    copy: ClipRecord
+    source: ClipRecord
+    exact: bool
+
+
+@dataclass(frozen=True)
 class Audit:
     """What an audit found.
 
@@ -55,6 +70,7 @@ class Audit:
         subjects: those in more than one part, with the parts.
         sources: videos and sequences of which more than one part has a piece, with the parts.
         copies: for each two parts that have any, and within each part that has any.
+        pairs: the clips that these are counts of, two by two.
         missing: (part, label) for each label that a part lacks.
         unreadable: clips that cannot be read, with the reason.
         repeats: ids of clips that are copies of one that is held out longer (of validation or test in training, of
@@ -65,6 +81,7 @@ class Audit:
     subjects: dict[str, tuple[str, ...]]
     sources: dict[str, tuple[str, ...]]
     copies: tuple[Copies, ...]
+    pairs: tuple[CopyPair, ...] = field(repr=False)
     missing: tuple[tuple[str, str], ...]
     unreadable: tuple[tuple[ClipRecord, str], ...]
     repeats: frozenset[str] = field(repr=False)
@@ -85,14 +102,15 @@ def audit(manifest: Manifest, progress: Progress = lambda done, total: None) -> 
     unreadable: list[tuple[ClipRecord, str]] = []
     prints, films, owner = _read(manifest, unreadable, progress)
     digests = np.concatenate([prints.digests, films])
-    pairs = _pairs(prints, films, owner)
     parts = np.array([record.part for record in manifest.records])[owner]
+    pairs = _directed(_pairs(prints, films, owner), parts)
     labels = np.array([record.label for record in manifest.records])[owner]
     return Audit(
         compared=len(digests),
         subjects=shared_subjects(manifest.records),
         sources=_shared_sources(manifest),
         copies=tuple(_copies(digests, pairs, parts, labels)),
+        pairs=tuple(_clip_pairs(manifest, digests, owner[pairs], pairs)),
         missing=tuple(_missing(manifest)),
         unreadable=tuple(unreadable),
         repeats=frozenset(manifest.records[owner[i]].clip_id for i in _repeats(digests, pairs, parts)),
@@ -153,15 +171,29 @@ def _pairs(prints: Fingerprints, films: NDArray[np.str_], owner: NDArray[np.int6
     return np.asarray(pairs[(pairs[:, 0] < pairs[:, 1]) & apart], np.int64)
 
 
+def _directed(pairs: NDArray[np.int64], parts: NDArray[np.str_]) -> NDArray[np.int64]:
+    """(P, 2) sources and copies: between two parts the copy is what is held out longer, within one the later."""
+    ranks = np.array([_rank(part) for part in parts], np.int64)[pairs]
+    return np.where(ranks[:, :1] > ranks[:, 1:], pairs[:, ::-1], pairs)
+
+
+def _clip_pairs(
+    manifest: Manifest, digests: NDArray[np.str_], clips: NDArray[np.int64], pairs: NDArray[np.int64]
+) -> Iterator[CopyPair]:
+    """Pairs of clips in the manifest's order, each once, however many of their pictures are alike."""
+    exact: dict[tuple[int, int], bool] = defaultdict(bool)
+    for (source, copy), (first, second) in zip(clips.tolist(), pairs.tolist(), strict=True):
+        exact[copy, source] |= bool(digests[first] == digests[second])
+    for (copy, source), equal in sorted(exact.items()):
+        yield CopyPair(manifest.records[copy], manifest.records[source], equal)
+
+
 def _copies(
     digests: NDArray[np.str_], pairs: NDArray[np.int64], parts: NDArray[np.str_], labels: NDArray[np.str_]
 ) -> Iterator[Copies]:
-    exact = digests[pairs[:, 0]] == digests[pairs[:, 1]]
-    other_label = labels[pairs[:, 0]] != labels[pairs[:, 1]]
-    # Between two parts, what is held out longer is the copy; within a part the later piece.
-    ranks = np.array([_rank(part) for part in parts], np.int64)
-    swap = ranks[pairs[:, 0]] > ranks[pairs[:, 1]]
-    source, copy = np.where(swap, pairs.T[::-1], pairs.T)
+    source, copy = pairs.T
+    exact = digests[source] == digests[copy]
+    other_label = labels[source] != labels[copy]
     for part, origin in sorted({(parts[c], parts[s]) for c, s in zip(copy, source, strict=True)}, key=_by_ranks):
         here = (parts[copy] == part) & (parts[source] == origin)
         equal = np.unique(copy[here & exact])

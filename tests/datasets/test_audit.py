@@ -46,7 +46,7 @@ def found_in(records: list[ClipRecord], leaky: str = "") -> Audit:
 def test_nothing_is_wrong_with_different_pictures(tmp_path: Path) -> None:
     names = ("train_1", "train_2", "test_1", "test_2")
     found = found_in(stills(tmp_path, {name: noise(seed) for seed, name in enumerate(names)}))
-    assert found == Audit(4, {}, {}, (), (), (), frozenset())
+    assert found == Audit(4, {}, {}, (), (), (), (), frozenset())
     assert not found.leaks
 
 
@@ -62,6 +62,37 @@ def test_copies_are_counted_on_the_side_that_is_held_out_longer(tmp_path: Path) 
     )
     assert found.leaks
     assert found.repeats == {"train_1", "train_2"}
+
+
+def test_copies_are_named_in_pairs_what_is_held_out_longer_first(tmp_path: Path, face: NDArray[np.uint8]) -> None:
+    smaller = np.asarray(Image.fromarray(face).resize((64, 64)))
+    images = {
+        "test_1": noise(1),
+        "validation_1": noise(2),
+        "train_1": noise(1),
+        "train_2": face,
+        "test_2": smaller,
+    }
+    found = found_in(stills(tmp_path, images | {"train_3": noise(1)}))
+    assert [(pair.copy.clip_id, pair.source.clip_id, pair.exact) for pair in found.pairs] == [
+        ("test_1", "train_1", True),
+        ("test_1", "train_3", True),
+        ("test_2", "train_2", False),
+        ("train_3", "train_1", True),
+    ]
+
+
+def test_clips_that_share_several_pictures_are_one_pair(tmp_path: Path, face: NDArray[np.uint8]) -> None:
+    face = np.asarray(Image.fromarray(face).convert("L").resize((48, 48)))
+    darker = (face * 0.9).astype(np.uint8)
+    clips = []
+    for name, images in {"a": (face, noise(1)), "b": (darker, noise(1), noise(2))}.items():
+        (tmp_path / name).mkdir()
+        for index, image in enumerate(images):
+            Image.fromarray(image).save(tmp_path / name / f"{index}.png")
+        clips.append(ClipRecord(name, tmp_path / name, LABELS[len(clips)], fold=len(clips)))
+    (pair,) = found_in(clips).pairs
+    assert (pair.copy.clip_id, pair.source.clip_id, pair.exact) == ("b", "a", True)
 
 
 def test_repeats_within_training_are_no_leak_but_dropped_once(tmp_path: Path) -> None:

@@ -48,8 +48,12 @@ def test_from_a_folder_to_an_audit(tmp_path: Path) -> None:
     assert len(manifest.of_split("train")) == len(manifest.of_split("test")) == 6
 
     # The clips are all one film: everything is a copy of everything.
-    done = seqfer("audit", "m.csv", "--write", "clean.csv", cwd=tmp_path)
+    done = seqfer("audit", "m.csv", "--write", "clean.csv", "--copies", "copies.csv", cwd=tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
+    assert "66 pairs of clips -> copies.csv" in done.stdout  # 12 clips, each with each
+    header, first, *_ = (tmp_path / "copies.csv").read_text().splitlines()
+    assert header == "clip_id,part,label,copy_of,part_of_that,label_of_that,likeness"
+    assert first.endswith(",exact")
     assert "this manifest leaks" in done.stdout
     assert "6 training and 0 validation clips dropped, 6 clips kept -> clean.csv" in done.stdout
 
