@@ -22,7 +22,7 @@ from seqfer.faces.types import Detector, FrameFaces, check_faces, create_detecto
 from seqfer.preprocess import GREYS, Preprocess
 from seqfer.video.opening import open_video
 from seqfer.video.stills import DEFAULT_RATE, as_fraction
-from seqfer.video.types import Frame, FrameStream
+from seqfer.video.types import Frame
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,10 @@ class CropSettings:
 
 
 class Cropper:
-    """Cuts clips out. What clips share it keeps: the detector, and the video that several are frames of."""
+    """Cuts clips out. What clips share it keeps: the detector, and the video that several are parts of.
+
+    Parts of one video are cut out in one go if they come in the order of their beginnings and do not overlap.
+    """
 
     def __init__(self, settings: CropSettings) -> None:
         """
@@ -67,7 +70,7 @@ class Cropper:
             VideoError: the clip cannot be read.
             DatasetError: the clip has no frame, its frames are no numbers, or no face is found in it.
         """
-        frames, preprocess = self._frames(record), self._settings.preprocess
+        frames, preprocess = _at_least_one(self._frames(record), record.path), self._settings.preprocess
         if self._settings.faces == "none":
             found = [(frame.time_s, _whole(frame, preprocess)) for frame in frames]
         else:
@@ -76,8 +79,6 @@ class Cropper:
             found = _main_face(list(faces))
             if not found:
                 raise DatasetError(record.path, "no face was found in it")
-        if not found:
-            raise DatasetError(record.path, "has no frame between the clip's bounds")
         crops = np.stack([_channels(crop, preprocess) for _, crop in found])
         return crops, tuple(time - found[0][0] for time, _ in found)
 
@@ -91,31 +92,18 @@ class Cropper:
         if not all(name.isdecimal() for name in record.frames):
             raise DatasetError(record.path, f"frames of a video are numbers, not {' '.join(record.frames)!r}")
         wanted = {int(name) for name in record.frames}
+        first, last = min(wanted, default=0), max(wanted, default=sys.maxsize)
         end_s = float("inf") if record.end_s is None else record.end_s
-        for frame in self._decoded(record.path, min(wanted, default=0), max(wanted, default=sys.maxsize)):
-            if frame.time_s >= end_s:
-                return
-            if frame.time_s >= record.start_s and (not wanted or frame.index in wanted):
-                yield frame
-
-    def _decoded(self, path: Path, first: int, last: int) -> Iterator[Frame]:
-        """A video's frames from `first` or an earlier one to `last`: where it can, on from the clip before."""
-        if self._video is None or self._video.path != path or self._video.following > first:
+        if self._video is None or self._video.path != record.path or self._video.is_past(first, record.start_s):
             self._close_video()
-            stream = open_video(path)
-            self._video = _Video(path, stream, iter(stream))
-        video = self._video
-        while video.following <= last:
-            frame = next(video.frames, None)
-            if frame is None:
-                return
-            video.following = frame.index + 1
-            if frame.index <= last:
+            self._video = _Video(record.path)
+        for frame in self._video.until(last, end_s):
+            if frame.time_s >= record.start_s and (not wanted or frame.index in wanted):
                 yield frame
 
     def _close_video(self) -> None:
         if self._video is not None:
-            self._video.stream.__exit__(None, None, None)
+            self._video.close()
             self._video = None
 
     def __enter__(self) -> Cropper:
@@ -128,21 +116,38 @@ class Cropper:
             self._detector = None
 
 
-@dataclass
 class _Video:
-    """A video that is being read.
+    """A video that is being read on and on."""
 
-    Attributes:
-        path: of its file.
-        stream: that reads it.
-        frames: those that were not read yet.
-        following: no frame before this index comes any more.
-    """
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._stream = open_video(path)
+        self._frames = iter(self._stream)
+        self._next = next(self._frames, None)  # the first that nobody has asked for
+        self._passed = (-1, -1.0)  # index and time of the frame before it
 
-    path: Path
-    stream: FrameStream
-    frames: Iterator[Frame]
-    following: int = 0
+    def is_past(self, first: int, start_s: float) -> bool:
+        """Whether a frame has gone by that has at least this index and time."""
+        index, time_s = self._passed
+        return index >= first and time_s >= start_s
+
+    def until(self, last: int, end_s: float) -> Iterator[Frame]:
+        """The frames from here on that have at most this index, and an earlier time."""
+        while self._next is not None and self._next.index <= last and self._next.time_s < end_s:
+            frame, self._next = self._next, next(self._frames, None)
+            self._passed = frame.index, frame.time_s
+            yield frame
+
+    def close(self) -> None:
+        self._stream.__exit__(None, None, None)
+
+
+def _at_least_one(frames: Iterator[Frame], path: Path) -> Iterator[Frame]:
+    first = next(frames, None)
+    if first is None:
+        raise DatasetError(path, "has no frame between the clip's bounds")
+    yield first
+    yield from frames
 
 
 def _main_face(frames: list[FrameFaces]) -> list[tuple[float, NDArray[np.uint8]]]:

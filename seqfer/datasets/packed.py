@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -131,14 +131,9 @@ def write_packed(
         total += len(times)
     shape = (total, preprocess.size, preprocess.size, preprocess.channels)
     with write_whole(folder / FRAMES) as place:
-        # Written from front to back: a memory map on a full disk ends the process instead of raising an error.
-        with place.open("wb") as file:
-            header = {"descr": "|u1", "fortran_order": False, "shape": shape}
-            np.lib.format.write_array_header_1_0(file, header)  # type: ignore[no-untyped-call]
-            done = [found for found in prepared if not isinstance(found, str)]
-            for path, start, times in done:
-                part = np.load(path, mmap_mode="r")
-                file.write(part[start : start + len(times)].tobytes())
+        done = [found for found in prepared if not isinstance(found, str)]
+        parts = (np.load(path, mmap_mode="r")[start : start + len(times)] for path, start, times in done)
+        write_array(place, shape, parts)
         digest = sha256_of(place)
     with write_whole(folder / INDEX) as place:
         table = pd.DataFrame([asdict(clip) for clip in clips], columns=list(PackedClip.__dataclass_fields__))
@@ -154,6 +149,18 @@ def write_packed(
     }
     with write_whole(folder / DESCRIPTION) as place:
         place.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
+
+
+def write_array(path: Path, shape: tuple[int, ...], parts: Iterable[NDArray[np.uint8]]) -> None:
+    """A .npy file of uint8 of that shape: its parts one after the other, from front to back.
+
+    A memory map on a full disk would end the process instead of raising an error.
+    """
+    with path.open("wb") as file:
+        header = {"descr": "|u1", "fortran_order": False, "shape": shape}
+        np.lib.format.write_array_header_1_0(file, header)  # type: ignore[no-untyped-call]
+        for part in parts:
+            file.write(part.tobytes())
 
 
 def read_packed(folder: str | Path) -> PackedClips:

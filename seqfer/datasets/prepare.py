@@ -10,6 +10,7 @@ import hashlib
 import json
 import os
 import shutil
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
@@ -21,9 +22,10 @@ from typing import Any
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from seqfer.datasets.crops import Cropper, CropSettings
-from seqfer.datasets.packed import DESCRIPTION, FRAMES, INDEX, PackedClips, read_packed, write_packed
+from seqfer.datasets.packed import DESCRIPTION, FRAMES, INDEX, PackedClips, read_packed, write_array, write_packed
 from seqfer.datasets.pictures import is_video
 from seqfer.datasets.types import ClipRecord, Manifest
 from seqfer.errors import DatasetError, OutputError, SeqferError
@@ -31,9 +33,14 @@ from seqfer.files import LOCK, PARTIAL, alone_in, write_whole
 from seqfer.machine import usable_cores
 
 PARTS = "parts"
-PICTURES_AT_ONCE = 256  # clips of pictures in a piece of work; a video is one of its own
+PICTURES_AT_ONCE = 256  # in a piece of work
+# Likewise of a video, each piece of which is decoded from the video's beginning. A clip of more is a piece alone.
+SECONDS_AT_ONCE = 240
+FRAMES_AT_ONCE = 25 * SECONDS_AT_ONCE
 
 Progress = Callable[[int, int], None]
+States = Sequence[tuple[object, ...] | None]  # of a clip's files
+Entry = tuple[Path, int, tuple[float, ...]] | str  # where a clip's crops lie, as `write_packed` takes it
 
 
 @dataclass(frozen=True)
@@ -86,7 +93,8 @@ def prepare(
                 return found
             (folder / PARTS).mkdir(exist_ok=True)
             _prepare_pieces(pieces, folder / PARTS, settings, workers or usable_cores(), progress)
-            prepared = [entry for piece in pieces for entry in _entries(piece, folder / PARTS)]
+            found_in = {name: entry for piece in pieces for name, entry in _entries(piece, folder / PARTS)}
+            prepared = [found_in[record.clip_id] for record in manifest.records]
             if all(isinstance(entry, str) for entry in prepared):
                 raise DatasetError(manifest.records[0].path, f"as all clips, cannot be prepared: {prepared[0]}")
             facts = (settings.preprocess, source, settings.faces, settings.picture_rate)
@@ -120,28 +128,47 @@ def _is_own(name: str) -> bool:
 
 
 def _pieces(manifest: Manifest, settings: CropSettings) -> Iterator[Piece]:
-    waiting: list[ClipRecord] = []
+    """Clips of pictures in the manifest's order; parts of one video in the order of time."""
+    pictures = [record for record in manifest.records if not is_video(record)]
+    videos: dict[Path, list[ClipRecord]] = defaultdict(list)
     for record in manifest.records:
-        if is_video(record) and not record.frames:
-            if waiting:
+        if is_video(record):
+            videos[record.path].append(record)
+    for records in [pictures, *(sorted(parts, key=_beginning) for parts in videos.values())]:
+        waiting: list[tuple[ClipRecord, States]] = []
+        share = 0.0
+        for record in records:
+            states = _states(record)
+            waiting.append((record, states))
+            share += _share(record, states)
+            if share >= 1:
                 yield _piece(waiting, settings)
-                waiting = []
-            yield _piece([record], settings)
-            continue
-        waiting.append(record)
-        if len(waiting) == PICTURES_AT_ONCE:
+                waiting, share = [], 0.0
+        if waiting:
             yield _piece(waiting, settings)
-            waiting = []
-    if waiting:
-        yield _piece(waiting, settings)
 
 
-def _piece(records: Sequence[ClipRecord], settings: CropSettings) -> Piece:
-    made_from = [asdict(settings), [[*asdict(record).values(), *_states(record)] for record in records]]
-    return Piece(tuple(records), hashlib.sha256(json.dumps(made_from, default=str).encode()).hexdigest())
+def _beginning(record: ClipRecord) -> tuple[float, int]:
+    numbers = [int(name) for name in record.frames if name.isdecimal()]
+    return record.start_s, min(numbers, default=0)
 
 
-def _states(record: ClipRecord) -> Sequence[tuple[object, ...] | None]:
+def _share(record: ClipRecord, states: States) -> float:
+    """How much of a piece of work a clip is."""
+    if not is_video(record):
+        return len(states) / PICTURES_AT_ONCE
+    if record.frames:
+        return len(record.frames) / FRAMES_AT_ONCE
+    return 1 if record.end_s is None else (record.end_s - record.start_s) / SECONDS_AT_ONCE
+
+
+def _piece(clips: Sequence[tuple[ClipRecord, States]], settings: CropSettings) -> Piece:
+    made_from = [asdict(settings), [[*asdict(record).values(), *states] for record, states in clips]]
+    digest = hashlib.sha256(json.dumps(made_from, default=str).encode()).hexdigest()
+    return Piece(tuple(record for record, _ in clips), digest)
+
+
+def _states(record: ClipRecord) -> States:
     """Size and time of change of a clip's files, and their names in a folder; None where there is nothing.
 
     A folder's own time does not change when a picture in it is overwritten.
@@ -190,7 +217,7 @@ def _single_threaded() -> None:
 
 def _prepare_piece(piece: Piece, parts: Path, settings: CropSettings) -> None:
     """Write a piece's crops, one file for all of its clips, then what they are."""
-    crops: list[Any] = []
+    crops: list[NDArray[np.uint8]] = []
     entries: list[dict[str, Any]] = []
     start = 0
     with Cropper(settings) as cropper:
@@ -205,17 +232,19 @@ def _prepare_piece(piece: Piece, parts: Path, settings: CropSettings) -> None:
             start += len(frames)
     if crops:
         with write_whole(_frames(piece, parts)) as place:
-            np.save(place, np.concatenate(crops))
+            write_array(place, (start, *crops[0].shape[1:]), crops)
     with write_whole(_description(piece, parts)) as place:
         place.write_text(json.dumps(entries), encoding="utf-8")
 
 
-def _entries(piece: Piece, parts: Path) -> Iterator[tuple[Path, int, tuple[float, ...]] | str]:
-    for entry in json.loads(_description(piece, parts).read_text(encoding="utf-8")):
+def _entries(piece: Piece, parts: Path) -> Iterator[tuple[str, Entry]]:
+    """The names of a piece's clips, with what became of each."""
+    entries = json.loads(_description(piece, parts).read_text(encoding="utf-8"))
+    for record, entry in zip(piece.records, entries, strict=True):
         if "problem" in entry:
-            yield entry["problem"]
+            yield record.clip_id, entry["problem"]
         else:
-            yield _frames(piece, parts), entry["start"], tuple(entry["times_s"])
+            yield record.clip_id, (_frames(piece, parts), entry["start"], tuple(entry["times_s"]))
 
 
 def _frames(piece: Piece, parts: Path) -> Path:

@@ -85,7 +85,7 @@ def test_copies_are_named_in_pairs_what_is_held_out_longer_first(tmp_path: Path,
 def test_clips_that_share_several_pictures_are_one_pair(tmp_path: Path, face: NDArray[np.uint8]) -> None:
     face = np.asarray(Image.fromarray(face).convert("L").resize((48, 48)))
     darker = (face * 0.9).astype(np.uint8)
-    clips = []
+    clips: list[ClipRecord] = []
     for name, images in {"a": (face, noise(1)), "b": (darker, noise(1), noise(2))}.items():
         (tmp_path / name).mkdir()
         for index, image in enumerate(images):

@@ -79,6 +79,27 @@ def test_clips_of_one_video_are_read_in_one_go_and_are_what_they_are_alone(
     assert len(opened) == 1 + 4
 
 
+def test_parts_of_one_video_are_read_in_one_go_also_where_they_meet(
+    video: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened: list[Path] = []
+
+    def watched(path: Path) -> FrameStream:
+        opened.append(path)
+        return open_video(path)
+
+    monkeypatch.setattr("seqfer.datasets.crops.open_video", watched)
+    # The last two begin behind where the one before them ended, and anew.
+    asked = [(0.2, 0.5), (0.5, 0.7), (1.0, 1.2), (1.1, 1.3), (0.0, 0.2)]
+    found = []
+    with Cropper(WHOLE) as cropper:
+        for start_s, end_s in asked:
+            shown, _ = cropper.crops_of(ClipRecord("a", video, "happy", start_s, end_s))
+            found.append([read_number(crop) for crop in shown])
+    assert found == [[2, 3, 4], [5, 6], [10, 11], [11, 12], [0, 1]]
+    assert len(opened) == 3
+
+
 def test_no_clip_is_cut_out_by_what_was_seen_in_another_one(demo_clip: Path) -> None:
     records = [ClipRecord("a", demo_clip, "happy", frames=(str(k),)) for k in (0, 60, 61, 200)]
     alone = [crops(record, CropSettings())[0] for record in records]
@@ -88,9 +109,10 @@ def test_no_clip_is_cut_out_by_what_was_seen_in_another_one(demo_clip: Path) -> 
         np.testing.assert_array_equal(one, other)
 
 
-def test_a_clip_beyond_the_end_is_refused(video: Path) -> None:
+@pytest.mark.parametrize("settings", [WHOLE, CropSettings(faces="haar")])
+def test_a_clip_beyond_the_end_is_refused(video: Path, settings: CropSettings) -> None:
     with pytest.raises(DatasetError, match="no frame between the clip's bounds"):
-        crops(ClipRecord("a", video, "happy", start_s=5), WHOLE)
+        crops(ClipRecord("a", video, "happy", start_s=5), settings)
 
 
 def test_pictures_are_spaced_by_their_rate(tmp_path: Path) -> None:

@@ -23,7 +23,8 @@ from seqfer.datasets.packed import PackedClips, read_packed
 from seqfer.datasets.prepare import prepare
 from seqfer.datasets.types import ClipRecord, Manifest
 from seqfer.errors import DatasetError, OutputError
-from tests.media import write_clip
+from seqfer.preprocess import Preprocess
+from tests.media import read_number, write_clip
 
 WHOLE = CropSettings(faces="none")
 CACHE = {"frames.npy", "index.parquet", "cache.json", ".lock"}
@@ -141,6 +142,39 @@ def test_of_two_that_begin_at_once_one_prepares(tmp_path: Path, monkeypatch: pyt
         assert contents(first.result()) == contents(second.result())
     assert len(began) == 1
     assert {path.name for path in (tmp_path / "cache").iterdir()} == CACHE
+
+
+def test_parts_of_a_video_are_pieces_of_work_in_the_order_of_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    video = write_clip(tmp_path / "a.mp4", [k / 10 for k in range(40)], size=(64, 64))
+    Image.new("L", (64, 64)).save(tmp_path / "b.png")
+    bounds = [(2.0, 2.5), (0.5, 1.5), (3.5, None), (0.0, 0.5), (3.0, 3.4)]
+    records = [ClipRecord(f"at {a}", video, ("happy", "sad")[i % 2], a, b) for i, (a, b) in enumerate(bounds)]
+    records.insert(1, ClipRecord("still", tmp_path / "b.png", "sad"))
+    records.append(ClipRecord("frames", video, "sad", frames=("7", "9")))
+    manifest = Manifest(tuple(records))
+    monkeypatch.setattr(module, "SECONDS_AT_ONCE", 1.4)
+    asked = [[record.clip_id for record in piece.records] for piece in module._pieces(manifest, WHOLE)]
+    assert asked == [["still"], ["at 0.0", "frames", "at 0.5"], ["at 2.0", "at 3.0", "at 3.5"]]
+    packed = prepare(manifest, tmp_path / "cache", CropSettings(Preprocess(64, 3), faces="none"), workers=1)
+    assert [clip.clip_id for clip in packed.clips] == [record.clip_id for record in records]
+    numbers = {clip.clip_id: [read_number(crop) for crop in packed.frames_of(clip)] for clip in packed.clips[2:]}
+    assert numbers["at 0.5"] == list(range(5, 15))
+    assert numbers["at 3.5"] == list(range(35, 40))
+    assert numbers["frames"] == [7, 9]
+
+
+def test_a_piece_of_work_is_filled_by_pictures_not_by_clips(tmp_path: Path) -> None:
+    records = []
+    for clip in ("a", "b", "c"):
+        (tmp_path / clip).mkdir()
+        names = tuple(f"{k}.png" for k in range(130))
+        for name in names:
+            (tmp_path / clip / name).write_bytes(b"")
+        records.append(ClipRecord(clip, tmp_path / clip, "sad" if clip == "a" else "happy"))
+    asked = [len(piece.records) for piece in module._pieces(Manifest(tuple(records)), WHOLE)]
+    assert asked == [2, 1]
 
 
 def test_a_folder_of_something_else_is_left_alone(manifest: Manifest, tmp_path: Path) -> None:
