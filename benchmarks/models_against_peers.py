@@ -184,11 +184,8 @@ def take_turns(present: list[Contender], images: NDArray[np.uint8], turns: int) 
 
 
 def save_run(run: Run, path: Path) -> None:
-    try:
-        with write_whole(path) as place:
-            place.write_text(json.dumps({"format": FORMAT, **asdict(run)}, indent=1) + "\n", encoding="utf-8")
-    except OSError as error:
-        raise OutputError(path, f"cannot be written ({error.strerror})") from error
+    with write_whole(path) as place:
+        place.write_text(json.dumps({"format": FORMAT, **asdict(run)}, indent=1) + "\n", encoding="utf-8")
 
 
 def load_run(path: Path) -> Run:

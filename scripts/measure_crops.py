@@ -261,11 +261,8 @@ def write_sheet(rows: list[NDArray[np.uint8]], path: Path) -> None:
     if rows:
         done, data = cv2.imencode(".png", cv2.cvtColor(np.concatenate(rows), cv2.COLOR_RGB2BGR))
         assert done
-        try:
-            with write_whole(path) as place:
-                place.write_bytes(data.tobytes())
-        except OSError as error:
-            raise OutputError(path, f"cannot be written ({error.strerror})") from error
+        with write_whole(path) as place:
+            place.write_bytes(data.tobytes())
 
 
 if __name__ == "__main__":

@@ -18,6 +18,9 @@ class _PathError(SeqferError):
         self.problem = problem
         super().__init__(f"{path}: {problem}")
 
+    def __reduce__(self) -> tuple[type[_PathError], tuple[Path, str]]:
+        return type(self), (self.path, self.problem)  # on its way here from another process
+
 
 class VideoError(_PathError):
     """A video, image or folder of frames cannot be read or written."""

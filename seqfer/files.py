@@ -6,14 +6,16 @@ import hashlib
 import os
 import shutil
 import threading
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from tempfile import TemporaryFile
+from tempfile import TemporaryDirectory, TemporaryFile
 
 from seqfer.errors import OutputError
 
 PARTIAL = ".partial"  # in the hidden names of what is not whole yet
+PAUSES_S = (0.1, 0.3, 1.0, 2.0)  # between tries to replace a file
 LOCK = ".lock"  # in a folder that one process at a time works in
 
 
@@ -23,11 +25,16 @@ def write_whole(path: Path) -> Iterator[Path]:
 
     The place lies in the same folder (a rename within a folder is atomic) and keeps the suffix, by which
     writers know their format.
+
+    Raises:
+        OutputError: the file cannot be written; what goes wrong with files in the block counts as that.
     """
     partial = partial_of(path)
     try:
         yield partial
-        partial.replace(path)
+        _put(partial, path)
+    except OSError as error:
+        raise OutputError(path, f"cannot be written ({error.strerror or error})") from error
     finally:
         partial.unlink(missing_ok=True)
 
@@ -35,6 +42,23 @@ def write_whole(path: Path) -> Iterator[Path]:
 def partial_of(path: Path) -> Path:
     """Where `write_whole` writes until a file is whole; there, too, lies what a killed process left."""
     return path.with_name(f".{path.stem}{PARTIAL}{path.suffix}")
+
+
+def _put(new: Path, path: Path) -> None:
+    """Give a whole file its name.
+
+    On Windows nobody can replace a file that another program holds open. Virus scanners let go of it soon; where
+    a spreadsheet does not, what took long to make stays under a name beside it.
+    """
+    for pause_s in PAUSES_S:
+        try:
+            new.replace(path)
+            return
+        except PermissionError:
+            time.sleep(pause_s)
+    kept = path.with_name(f"{path.stem}-new{path.suffix}")
+    new.replace(kept)
+    raise OutputError(path, f"cannot be replaced (is it open in another program?); the new one is {kept.name}")
 
 
 def check_output(folder: Path, overwrite: bool) -> None:
@@ -45,10 +69,8 @@ def check_output(folder: Path, overwrite: bool) -> None:
         if not overwrite and folder.is_dir() and any(path.name != PARTIAL for path in folder.iterdir()):
             raise OutputError(folder, "exists already; use --overwrite (overwrite=True) to replace its results")
         folder.parent.mkdir(parents=True, exist_ok=True)
-        partial = _partial(folder)
-        shutil.rmtree(partial, ignore_errors=True)
-        partial.mkdir()
-        partial.rmdir()
+        with TemporaryDirectory(dir=_partial(folder).parent):
+            pass
     except OSError as error:
         raise OutputError(folder, f"cannot be written ({error.strerror}); choose another folder") from error
 
@@ -86,6 +108,7 @@ def output_folder(folder: Path, overwrite: bool, own: Iterable[str]) -> Iterator
     """
     check_output(folder, overwrite)
     partial = _partial(folder)
+    shutil.rmtree(partial, ignore_errors=True)  # what a killed run left
     try:
         partial.mkdir()
         yield partial
@@ -96,10 +119,16 @@ def output_folder(folder: Path, overwrite: bool, own: Iterable[str]) -> Iterator
                 raise OutputError(
                     folder / there[0], "has come to be meanwhile, by another run; choose another folder"
                 )
+            held: OutputError | None = None
             for file in partial.iterdir():
-                file.replace(folder / file.name)
+                try:
+                    _put(file, folder / file.name)
+                except OutputError as error:
+                    held = error
             for name in set(own) - made:
                 (folder / name).unlink(missing_ok=True)
+            if held is not None:
+                raise held
         else:
             partial.rename(folder)
     except OSError as error:
@@ -122,7 +151,8 @@ def alone_in(folder: Path) -> Iterator[None]:
     """
     from filelock import FileLock
 
-    lock = FileLock(folder / LOCK)
+    # A lock file alone, which filelock would fall back to, stays when its owner is killed on another machine.
+    lock = FileLock(folder / LOCK, fallback_to_soft=False)
     with suppress(NotImplementedError, OSError):  # some network file systems know no locks
         lock.acquire()
     try:

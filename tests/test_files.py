@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from seqfer import files
 from seqfer.errors import OutputError
 from seqfer.files import alone_in, check_file, check_output, output_folder, sha256_of, write_whole
 
@@ -36,6 +37,71 @@ def test_an_error_leaves_the_old_file_and_no_other(tmp_path: Path) -> None:
         break_off()
     assert path.read_text() == "old"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_file_that_another_program_holds_is_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As Windows has it, and here for two tries."""
+    replace, held = Path.replace, [1, 2]
+
+    def guarded(self: Path, target: Path) -> Path:
+        if held:
+            raise PermissionError(errno.EACCES, "used by another process", str(held.pop()))
+        return replace(self, target)
+
+    monkeypatch.setattr(Path, "replace", guarded)
+    monkeypatch.setattr(files, "PAUSES_S", (0.0, 0.0, 0.0))
+    with write_whole(tmp_path / "result.csv") as place:
+        place.write_text("new")
+    assert [path.read_text() for path in tmp_path.iterdir()] == ["new"]
+
+
+@pytest.mark.parametrize("whole_folder", [False, True])
+def test_what_cannot_replace_a_held_file_stays_beside_it(
+    whole_folder: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "held.csv").write_text("old")
+    (tmp_path / "other.csv").write_text("old")
+    replace = Path.replace
+
+    def guarded(self: Path, target: Path) -> Path:
+        if target.name == "held.csv":
+            raise PermissionError(errno.EACCES, "used by another process")
+        return replace(self, target)
+
+    monkeypatch.setattr(Path, "replace", guarded)
+    monkeypatch.setattr(files, "PAUSES_S", (0.0, 0.0))
+
+    def write() -> None:
+        if whole_folder:
+            with output_folder(tmp_path, True, ()) as folder:
+                (folder / "held.csv").write_text("new")
+                (folder / "other.csv").write_text("new")
+        else:
+            with write_whole(tmp_path / "held.csv") as place:
+                place.write_text("new")
+
+    with pytest.raises(OutputError, match=r"held\.csv: cannot be replaced .* the new one is held-new\.csv"):
+        write()
+    other = "new" if whole_folder else "old"
+    assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {
+        "held.csv": "old",
+        "held-new.csv": "new",
+        "other.csv": other,
+    }
+
+
+def test_a_full_disk_is_one_line(tmp_path: Path) -> None:
+    full = pytest.raises(OutputError, match=r"a\.csv: cannot be written \(No space left on device\)")
+    with full, write_whole(tmp_path / "a.csv"):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def test_looking_whether_there_is_room_disturbs_nobody_who_writes(tmp_path: Path) -> None:
+    with output_folder(tmp_path / "out", False, ()) as folder:
+        (folder / "a.csv").write_text("whole")
+        check_output(tmp_path / "out", overwrite=False)
+    assert (tmp_path / "out" / "a.csv").read_text() == "whole"
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
 
 
 def test_sha256(tmp_path: Path) -> None:

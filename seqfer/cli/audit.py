@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from seqfer.cli.console import out, plain_table, progress, remark_line, say
-from seqfer.errors import OutputError
 from seqfer.files import check_file, write_whole
 
 if TYPE_CHECKING:
@@ -78,11 +77,8 @@ def _write_copies(pairs: tuple[CopyPair, ...], path: Path) -> None:
     rows = [
         (*_cells(pair.copy), *_cells(pair.source), "exact" if pair.exact else "near-identical") for pair in pairs
     ]
-    try:
-        with write_whole(path) as place, place.open("w", newline="", encoding="utf-8") as file:
-            csv.writer(file, lineterminator="\n").writerows([COLUMNS, *rows])
-    except OSError as error:
-        raise OutputError(path, f"cannot be written ({error.strerror})") from error
+    with write_whole(path) as place, place.open("w", newline="", encoding="utf-8") as file:
+        csv.writer(file, lineterminator="\n").writerows([COLUMNS, *rows])
 
 
 def _cells(record: ClipRecord) -> tuple[str, str, str]:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import shlex
+import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -24,6 +27,11 @@ if not out.is_terminal:
 def say(text: str = "") -> None:
     """A line on stdout, as it is: names may hold bytes that are no text."""
     out.print(text.encode("utf-8", "replace").decode())
+
+
+def as_typed(arguments: Sequence[str]) -> str:
+    """Arguments of a command as this system's shell takes them."""
+    return subprocess.list2cmdline(arguments) if os.name == "nt" else shlex.join(arguments)
 
 
 def counted(number: int, noun: str) -> str:

@@ -101,13 +101,10 @@ def _write_picture(file: Path, output: Path, explainer: Explainer, places: list[
     from seqfer.video.stills import read_image
 
     figure = plot_explained(read_image(file), places, explainer, f"{printable(file)}, read by {model}")
-    try:
-        with write_whole(output) as place, warnings.catch_warnings():
-            # A name in a script that the font lacks shows as boxes; there is nothing to be done about it here.
-            warnings.filterwarnings("ignore", message="Glyph .* missing")
-            figure.savefig(place, bbox_inches="tight", pad_inches=0.08)
-    except OSError as error:
-        raise OutputError(output, f"cannot be written ({error.strerror or error})") from error
+    with write_whole(output) as place, warnings.catch_warnings():
+        # A name in a script that the font lacks shows as boxes; there is nothing to be done about it here.
+        warnings.filterwarnings("ignore", message="Glyph .* missing")
+        figure.savefig(place, bbox_inches="tight", pad_inches=0.08)
     say(f"{printable(file)}: {counted(len(places), 'face')} -> {output}")
 
 

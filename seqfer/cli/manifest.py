@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from seqfer.cli.console import out, plain_table, remark_line, say
-from seqfer.errors import OutputError
+from seqfer.files import check_file
 
 if TYPE_CHECKING:
     from seqfer.datasets.layouts.found import Found
@@ -64,8 +64,7 @@ def manifest(
     from seqfer.datasets.splits import split as split_records
     from seqfer.datasets.summary import tally
 
-    if output.exists() and not overwrite:
-        raise OutputError(output, "exists already; use --overwrite to replace it")
+    check_file(output, overwrite)
     plan = SplitPlan.parse(split) if split else None
     found, seconds = with_lengths(read_layout(kind, root, LayoutOptions(subject, last_frames, first_as_neutral)))
     _say_left_out(found)

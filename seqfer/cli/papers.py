@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from seqfer.cli.console import error_line, out, plain_table, remark_line, say
+from seqfer.cli.console import as_typed, error_line, out, plain_table, remark_line, say
 from seqfer.cli.train import Set
 from seqfer.errors import SeqferError
 
@@ -109,7 +108,7 @@ def run(
 
 
 def _line(step: Step) -> str:
-    return f"$ seqfer {shlex.join(step.arguments)}"
+    return f"$ seqfer {as_typed(step.arguments)}"
 
 
 def _follow(protocol: Protocol, data: Path, place: Path, changes: tuple[str, ...], seqfer: Any) -> None:

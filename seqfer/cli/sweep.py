@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from seqfer.cli.console import error_line, out, plain_table, progress, remark_left_out, remark_line, say
+from seqfer.cli.console import as_typed, error_line, out, plain_table, progress, remark_left_out, remark_line, say
 from seqfer.cli.following import follow
 from seqfer.cli.reading import Cache, Data, Device
 from seqfer.cli.train import Resume, Set
@@ -138,5 +137,5 @@ def _say_results(results: Results, data: Path, output: Path, cache: Path | None)
             "-o",
             str(whole.with_name(f"{whole.name}-test")),
         ]
-        say(f"  seqfer evaluate {shlex.join([str(output / best.name / 'best'), *options])}")
+        say(f"  seqfer evaluate {as_typed([str(output / best.name / 'best'), *options])}")
     say(f"-> {output}")

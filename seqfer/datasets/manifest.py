@@ -8,7 +8,7 @@ from pathlib import Path
 
 from seqfer.datasets.types import ClipRecord, Manifest, shared_subjects
 from seqfer.errors import DatasetError, OptionError
-from seqfer.files import path_from, write_whole
+from seqfer.files import check_file, path_from, write_whole
 from seqfer.labels import canonical
 
 COLUMNS = ("clip_id", "path", "start_s", "end_s", "frames", "label", "subject_id", "split", "fold")
@@ -21,22 +21,19 @@ def write_manifest(manifest: Manifest, path: Path) -> None:
     """Write a manifest; paths are stored relative to its folder.
 
     Raises:
-        DatasetError: the file cannot be written or is one of the data set, a name is no text, or a picture's name
-            holds the separator.
+        DatasetError: the file is one of the data set, a name is no text, or a picture's name holds the separator.
+        OutputError: the file cannot be written.
     """
     if path.exists() and any(_is_same(one, path) for one in {record.path for record in manifest.records}):
         raise DatasetError(path, "is the data itself; write the manifest to another file")
     folder = path.absolute().parent
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with write_whole(path) as place, place.open("w", newline="", encoding="utf-8") as file:
-            if manifest.leaky:
-                file.write(f"{LEAKY}{manifest.leaky}\n")
-            writer = csv.writer(file, lineterminator="\n")
-            writer.writerow(COLUMNS)
-            writer.writerows(_row(record, folder) for record in manifest.records)
-    except OSError as error:
-        raise DatasetError(path, f"cannot be written ({error.strerror})") from error
+    check_file(path, overwrite=True)
+    with write_whole(path) as place, place.open("w", newline="", encoding="utf-8") as file:
+        if manifest.leaky:
+            file.write(f"{LEAKY}{manifest.leaky}\n")
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(COLUMNS)
+        writer.writerows(_row(record, folder) for record in manifest.records)
 
 
 def read_manifest(path: str | Path, refuse_leaks: bool = True) -> Manifest:

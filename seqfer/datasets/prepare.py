@@ -37,6 +37,7 @@ PICTURES_AT_ONCE = 256  # in a piece of work
 # Likewise of a video, each piece of which is decoded from the video's beginning. A clip of more is a piece alone.
 SECONDS_AT_ONCE = 240
 FRAMES_AT_ONCE = 25 * SECONDS_AT_ONCE
+MOST_PROCESSES = 61  # that Windows can wait for
 
 Progress = Callable[[int, int], None]
 States = Sequence[tuple[object, ...] | None]  # of a clip's files
@@ -199,7 +200,8 @@ def _prepare_pieces(
     if not missing:
         return
     # Forked processes would inherit threads' locks; new ones start clean.
-    with ProcessPoolExecutor(min(workers, len(missing)), get_context("spawn"), _single_threaded) as pool:
+    processes = min(workers, len(missing), MOST_PROCESSES)
+    with ProcessPoolExecutor(processes, get_context("spawn"), _single_threaded) as pool:
         running = {pool.submit(_prepare_piece, piece, parts, settings): piece for piece in missing}
         try:
             for finished in as_completed(running):

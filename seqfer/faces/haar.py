@@ -67,4 +67,8 @@ def load_cascade(name: str) -> cv2.CascadeClassifier:
     path = Path(cv2.data.haarcascades) / name if hasattr(cv2, "data") else Path(name)
     if not hasattr(cv2, "CascadeClassifier") or not path.is_file():
         raise OptionError(f"OpenCV {cv2.__version__} has no Haar cascades; install opencv-contrib-python>=4.10,<5")
-    return cv2.CascadeClassifier(str(path))
+    # OpenCV opens no file on Windows whose path has letters beyond ASCII.
+    storage = cv2.FileStorage(path.read_text(encoding="utf-8"), cv2.FILE_STORAGE_READ | cv2.FILE_STORAGE_MEMORY)
+    cascade = cv2.CascadeClassifier()
+    cascade.read(storage.getFirstTopLevelNode())
+    return cascade

@@ -17,15 +17,18 @@ what only looks like a face from afar.
 from __future__ import annotations
 
 import os
-import threading
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import cv2
 import numpy as np
 
+from seqfer.errors import OptionError
 from seqfer.faces.geometry import cut_square, overlap
 from seqfer.faces.types import Box, Detection
+from seqfer.machine import quiet_stderr
 from seqfer.video.types import Frame, Image
 
 SURE = 0.75  # a quick look's score from which no second look is needed
@@ -39,14 +42,16 @@ CLOSE_UP_PIXELS = 128  # the short-range model's own input
 TILE_OVERLAP = 0.2  # of a tile's side, which is the frame's shorter one; larger faces are the quick look's
 LARGEST_SIDE = 640  # pixels; MediaPipe shrinks larger frames without averaging
 
-_STARTING = threading.RLock()
-
 
 class MediaPipeDetector:
     """Faces of any size, frontal to three-quarter, with eyes, nose, mouth and ears."""
 
     def __init__(self) -> None:
-        with quiet_start():
+        """
+        Raises:
+            OptionError: MediaPipe does not find its models.
+        """
+        with quiet_start(), models_found():
             from mediapipe.python.solutions.face_detection import FaceDetection
 
             # A graph serves one thread: glances run ahead of close-ups.
@@ -163,21 +168,20 @@ def _distinct(faces: list[Detection]) -> list[Detection]:
 
 
 @contextmanager
-def quiet_start() -> Iterator[None]:
-    """Keep MediaPipe's C++ side from writing to stderr while its graphs start.
+def models_found() -> Iterator[None]:
+    """Say what to do where MediaPipe's C++ side cannot open its own files."""
+    try:
+        yield
+    except OSError as error:
+        place = Path(sys.prefix)
+        remedy = "install it anew" if str(place).isascii() else "install seqfer below a folder with plain letters"
+        raise OptionError(f"MediaPipe in {place} cannot open its models ({error}); {remedy}") from error
 
-    It writes to the descriptor itself, so that is what is turned away; other threads' messages go with it for
-    that moment. One thread at a time: a second one would take the first one's nowhere for what is to be restored.
-    """
+
+@contextmanager
+def quiet_start() -> Iterator[None]:
+    """Keep MediaPipe's C++ side from writing to stderr while its graphs start."""
     os.environ.setdefault("GLOG_minloglevel", "3")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    with _STARTING:
-        saved = os.dup(2)
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        try:
-            os.dup2(nowhere, 2)
-            yield
-        finally:
-            os.dup2(saved, 2)
-            os.close(saved)
-            os.close(nowhere)
+    with quiet_stderr():
+        yield

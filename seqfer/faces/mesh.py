@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from seqfer.faces.mediapipe import quiet_start
+from seqfer.faces.mediapipe import models_found, quiet_start
 from seqfer.video.types import Image
 
 POINTS = 468
@@ -15,7 +15,7 @@ class FaceMesh:
     """The points of the faces in pictures that have nothing to do with each other."""
 
     def __init__(self, most_faces: int = 1) -> None:
-        with quiet_start():
+        with quiet_start(), models_found():
             from mediapipe.python.solutions.face_mesh import FaceMesh as Graph
 
             self._graph = Graph(static_image_mode=True, max_num_faces=most_faces)

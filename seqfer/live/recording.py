@@ -88,17 +88,14 @@ def recording(path: Path, names: Sequence[str], clock: Clock = perf_counter) -> 
     """
     failure: BaseException | None = None
     left = partial_of(path)
-    try:
-        if left.exists():
-            problem = f"{left.name} holds the rows of a recording that was killed, or still runs; move it first"
-            raise OutputError(path, problem)
-        with write_whole(path) as partial, partial.open("wb", buffering=0) as file:
-            table = Recording(path, file, names, clock)
-            try:
-                yield table
-            except BaseException as error:
-                failure = error
-    except OSError as error:
-        raise OutputError(path, f"cannot be written ({error.strerror})") from error
+    if left.exists():
+        problem = f"{left.name} holds the rows of a recording that was killed, or still runs; move it first"
+        raise OutputError(path, problem)
+    with write_whole(path) as partial, partial.open("wb", buffering=0) as file:
+        table = Recording(path, file, names, clock)
+        try:
+            yield table
+        except BaseException as error:
+            failure = error
     if failure is not None:
         raise failure

@@ -12,6 +12,7 @@ import numpy as np
 from seqfer.errors import OptionError, VideoError
 from seqfer.files import printable
 from seqfer.live.types import Captured, Clock, Wait
+from seqfer.machine import quiet_stderr
 from seqfer.video.opening import open_video
 from seqfer.video.types import Frame
 
@@ -61,13 +62,8 @@ class CameraSource:
             raise OptionError(f"cameras are counted from 0, not {number}")
         self.name = f"camera {number}"
         self._clock = clock
-        # OpenCV tells on stderr of each driver that it tries in vain.
-        level = cv2.getLogLevel()
-        cv2.setLogLevel(0)
-        try:
+        with quiet_stderr():  # OpenCV tells of each driver that it tries in vain
             self._camera = cv2.VideoCapture(number)
-        finally:
-            cv2.setLogLevel(level)
         if not self._camera.isOpened():
             raise VideoError(
                 self.name,

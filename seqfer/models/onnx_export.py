@@ -69,12 +69,9 @@ def export_onnx(checkpoint: Checkpoint, path: Path, overwrite: bool = False) -> 
     document.producer_name, document.producer_version = "seqfer", __version__
     document.doc_string = f"Probabilities are {MEANING}."
     onnx.helper.set_model_props(document, metadata_of(checkpoint))
-    try:
-        with write_whole(path) as place:
-            place.write_bytes(document.SerializeToString())
-            return _checked(place.read_bytes(), model, checkpoint.name, onnx, runtime)
-    except OSError as error:
-        raise OutputError(path, f"cannot be written ({error.strerror})") from error
+    with write_whole(path) as place:
+        place.write_bytes(document.SerializeToString())
+        return _checked(place.read_bytes(), model, checkpoint.name, onnx, runtime)
 
 
 def metadata_of(checkpoint: Checkpoint) -> dict[str, str]:

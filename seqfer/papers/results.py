@@ -95,13 +95,10 @@ def write_rows(rows: Sequence[Row], folder: Path) -> None:
     Raises:
         OutputError: the folder cannot be written.
     """
-    try:
-        with write_whole(folder / ROWS) as place:
-            place.write_text(json.dumps([asdict(row) for row in rows], indent=2) + "\n", encoding="utf-8")
-        with write_whole(folder / TABLE) as place:
-            place.write_text(to_markdown(rows), encoding="utf-8")
-    except OSError as error:
-        raise OutputError(folder, f"cannot be written ({error.strerror})") from error
+    with write_whole(folder / ROWS) as place:
+        place.write_text(json.dumps([asdict(row) for row in rows], indent=2) + "\n", encoding="utf-8")
+    with write_whole(folder / TABLE) as place:
+        place.write_text(to_markdown(rows), encoding="utf-8")
 
 
 def to_markdown(rows: Sequence[Row]) -> str:

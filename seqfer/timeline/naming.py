@@ -20,7 +20,10 @@ def output_folders(videos: Sequence[Path], root: Path) -> list[Path]:
     names = [Path(_short(name) if video.is_file() else name) for name, video in zip(own, videos, strict=True)]
     for alike in _alike(names):
         places = [videos[index].absolute() for index in alike]
-        parted = os.path.commonpath([place.parent for place in places])
+        try:
+            parted = os.path.commonpath([place.parent for place in places])
+        except ValueError:  # on several drives of Windows
+            continue
         for index, place in zip(alike, places, strict=True):
             names[index] = place.parent.relative_to(parted) / names[index]
     for alike in _alike(names):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -72,8 +71,7 @@ def write_figures(run: Path, history: Sequence[dict[str, Any]], draw: bool = Tru
     if draw:
         with write_whole(run / CURVES) as place:
             plot_curves(history).savefig(place)
-    if importlib.util.find_spec("tensorboard") is not None:
-        _write_tensorboard(run / TENSORBOARD, history[-1])
+    _write_tensorboard(run / TENSORBOARD, history[-1])
     with write_whole(run / METRICS) as place:  # last, so that it says that all the rest was written
         place.write_text(_lines(history), encoding="utf-8")
 
@@ -113,8 +111,11 @@ def plot_curves(history: Sequence[dict[str, Any]]) -> Any:
 
 
 def _write_tensorboard(folder: Path, entry: dict[str, Any]) -> None:
-    from torch.utils.tensorboard import SummaryWriter
-
+    """Write an epoch's figures for TensorBoard, where that is installed and fits the other packages."""
+    try:
+        from torch.utils.tensorboard import SummaryWriter
+    except ImportError:
+        return
     epoch = entry["epoch"]
     # Epochs that are done again after a stop replace what was written of them.
     writer = SummaryWriter(str(folder), purge_step=epoch)

@@ -125,6 +125,9 @@ def on_disk(run: Path) -> Iterator[None]:
     """Turn what the operating system says of a run's files into an error with a remedy."""
     try:
         yield
-    except OSError as error:
-        room = "make room and " if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG) else ""
-        raise OutputError(run, f"cannot be used ({error.strerror or error}); {room}go on with --resume") from error
+    except (OSError, OutputError) as error:
+        cause = error.__cause__ if isinstance(error, OutputError) else error
+        if not isinstance(cause, OSError):
+            raise
+        room = "make room and " if cause.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG) else ""
+        raise OutputError(run, f"cannot be used ({cause.strerror or cause}); {room}go on with --resume") from cause

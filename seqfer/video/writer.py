@@ -54,7 +54,7 @@ def write_video(
     try:
         with write_whole(path) as partial, av.open(str(partial.absolute()), "w", format="mp4") as output:
             _write(output, frames, frame_rate, sound)
-    except (OSError, av.FFmpegError) as error:
+    except av.FFmpegError as error:
         raise OutputError(path, f"cannot be written ({error.strerror or error})") from error
 
 
@@ -73,7 +73,8 @@ def _write(
     waiting = next(packets, None)
     for frame in frames:
         image = _even(frame.image)
-        video.height, video.width = image.shape[:2]
+        if not video.codec_context.is_open:
+            video.height, video.width = image.shape[:2]
         picture = av.VideoFrame.from_ndarray(image, format="rgb24")
         picture.pts, picture.time_base = round(frame.time_s / TICK), TICK
         output.mux(video.encode(picture))

@@ -298,5 +298,5 @@ def test_a_disk_that_is_full_in_the_middle_of_the_frames_is_one_line(tmp_path: P
     done = subprocess.run(
         [sys.executable, "run.py"], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
     )
-    assert (done.returncode, done.stdout) == (0, "cache: cannot be written (File too large)\n")
+    assert (done.returncode, done.stdout) == (0, "cache/frames.npy: cannot be written (File too large)\n")
     assert {path.name for path in (tmp_path / "cache").iterdir()} == {"parts", ".lock"}

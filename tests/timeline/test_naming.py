@@ -45,6 +45,15 @@ def test_names_are_short_and_never_alike(tmp_path: Path, videos: list[str], fold
     assert not set(keys) & {parent for key in keys for parent in key.parents}  # none lies in another
 
 
+def test_names_on_several_drives_are_numbered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def apart(paths: list[Path]) -> str:
+        raise ValueError("Paths don't have the same drive")  # as on Windows
+
+    monkeypatch.setattr("os.path.commonpath", apart)
+    videos = [tmp_path / "c" / "clip.mp4", tmp_path / "d" / "clip.mp4"]
+    assert [folder.name for folder in output_folders(videos, Path("out"))] == ["clip.mp4", "clip.mp4-2"]
+
+
 def test_the_folder_one_stands_in_has_a_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "frames").mkdir()
     monkeypatch.chdir(tmp_path / "frames")

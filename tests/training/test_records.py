@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +41,13 @@ def test_figures_and_curves_of_all_epochs_are_written(epochs: int, tmp_path: Pat
         assert picture.format == "PNG"
         assert len(picture.convert("RGB").getcolors(1 << 20) or []) > 20
         assert min(picture.size) > 400
+
+
+def test_a_tensorboard_that_does_not_import_is_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As where its protobuf is not MediaPipe's."""
+    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
+    write_figures(tmp_path, history(1))
+    assert {path.name for path in tmp_path.iterdir()} == {METRICS, CURVES}
 
 
 def test_later_epochs_replace_what_was_written_of_them(tmp_path: Path) -> None:
