@@ -36,7 +36,8 @@ def write_whole(path: Path) -> Iterator[Path]:
     except OSError as error:
         raise OutputError(path, f"cannot be written ({error.strerror or error})") from error
     finally:
-        partial.unlink(missing_ok=True)
+        with suppress(OSError):  # as where what should be its folder is a file
+            partial.unlink()
 
 
 def partial_of(path: Path) -> Path:

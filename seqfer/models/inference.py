@@ -25,6 +25,7 @@ DEVICES = ("auto", "cpu", "cuda", "mps")
 PRECISIONS = ("auto", "float32", "bfloat16")
 WINDOWS_AT_ONCE = 32
 FACES_AT_ONCE = 32  # on CPUs, whose caches more of them overflow (benchmarks/encoder_speed.py)
+FACES_AT_ONCE_ON_GPU = 256
 LONGEST_GAP_S = 0.5  # a face unseen for longer starts a new sequence for the head
 
 _LIMITING = threading.Lock()
@@ -125,11 +126,12 @@ class Predictor:
         Returns:
             (N, D) float16: half the memory of an hour's faces, at a rounding of 0.05 %.
         """
-        images = self.architecture.preprocess(torch.from_numpy(crops).to(self.device))
-        images = images.to(self.dtype, memory_format=torch.channels_last)
-        parts = torch.split(images, FACES_AT_ONCE) if self.device.type == "cpu" else (images,)
-        embeddings = torch.cat([self._encoder(part) for part in parts])
-        return _array(embeddings.half())
+        at_once = FACES_AT_ONCE if self.device.type == "cpu" else FACES_AT_ONCE_ON_GPU
+        return np.concatenate([self._encoded(part) for part in torch.split(torch.from_numpy(crops), at_once)])
+
+    def _encoded(self, crops: torch.Tensor) -> NDArray[np.float16]:
+        images = self.architecture.preprocess(crops.to(self.device))
+        return _array(self._encoder(images.to(self.dtype, memory_format=torch.channels_last)).half())
 
     @torch.inference_mode()
     def read_stills(self, embeddings: NDArray[np.float16]) -> NDArray[np.float32]:
@@ -149,12 +151,7 @@ class Predictor:
         Returns:
             (T, K), each row sums to 1.
         """
-        if len(embeddings) != len(times_s) or len(times_s) == 0:
-            raise ValueError(f"{len(embeddings)} embeddings but {len(times_s)} times")
-        if np.any(np.diff(times_s) <= 0):
-            raise ValueError("times must increase strictly")
-        logits = [self._read_sequence(embeddings[part], times_s[part]) for part in parts_of(times_s)]
-        return torch.from_numpy(np.concatenate(logits)).softmax(1).numpy()
+        return self.read_clip(embeddings, times_s)[0]
 
     @torch.inference_mode()
     def read_clip(
@@ -164,49 +161,49 @@ class Predictor:
 
         Args:
             embeddings: (T, D) in the order of time, T >= 1.
-            times_s: (T,) strictly increasing seconds.
+            times_s: (T,) strictly increasing seconds; a gap of more than half a second parts the clip.
 
-        A clip that is longer than a window is the mean of what its windows say.
+        A clip that has gaps or is longer than a window is the mean of what its windows say, each weighted by its
+        length.
         """
-        frames = self.read_track(embeddings, times_s)
-        logits = [
-            _array(self._head(clips, torch.full((len(clips),), clips.shape[1])).clip_logits)
-            for part in parts_of(times_s)
-            for clips in self._clips(embeddings[part], times_s[part])[0]
-        ]
-        return frames, torch.from_numpy(np.concatenate(logits)).softmax(1).mean(0).numpy()
+        if len(embeddings) != len(times_s) or len(times_s) == 0:
+            raise ValueError(f"{len(embeddings)} embeddings but {len(times_s)} times")
+        if np.any(np.diff(times_s) <= 0):
+            raise ValueError("times must increase strictly")
+        frames, windows, lengths = [], [], []
+        for part in parts_of(times_s):
+            of_frames, of_windows, length = self._read_sequence(embeddings[part], times_s[part])
+            frames.append(of_frames)
+            windows.append(of_windows)
+            lengths += [length] * len(of_windows)
+        by_frame, by_window = (torch.from_numpy(np.concatenate(logits)).softmax(1) for logits in (frames, windows))
+        return by_frame.numpy(), np.average(by_window.numpy(), axis=0, weights=lengths).astype(np.float32)
 
-    def _read_sequence(self, embeddings: NDArray[np.float16], times_s: NDArray[np.float64]) -> NDArray[np.float32]:
-        """(T, K) logits of a sequence without large gaps."""
-        batches, windows, grid = self._clips(embeddings, times_s)
-        logits = []
-        for clips in batches:
-            output: SequenceOutput = self._head(clips, torch.full((len(clips),), clips.shape[1]))
-            logits.append(_array(output.frame_logits))
-        return interpolate(stitch(np.concatenate(logits), windows), grid, times_s)
-
-    def _clips(
+    def _read_sequence(
         self, embeddings: NDArray[np.float16], times_s: NDArray[np.float64]
-    ) -> tuple[Iterator[torch.Tensor], list[slice], NDArray[np.float64]]:
-        """A sequence at the head's own rate: batches of windows (B, T, D), the windows, and the rate's times."""
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32], int]:
+        """A sequence without large gaps: logits of its frames (T, K) and windows (W, K), and a window's steps."""
         rate = self.architecture.frame_rate
         grid = np.arange(times_s[0], times_s[-1] + 0.5 / rate, 1 / rate)
         # Every window is equally long: a short sequence is a single one.
         windows = overlapping_windows(len(grid), self.window, self.window // 2)
+        steps = windows[0].stop
+        of_frames, of_windows = [], []
+        for first in range(0, len(windows), WINDOWS_AT_ONCE):
+            some = windows[first : first + WINDOWS_AT_ONCE]
+            clips = np.stack([resample(embeddings, times_s, grid[window], 1 / rate) for window in some])
+            output: SequenceOutput = self._head(
+                torch.from_numpy(clips).to(self.device), torch.full((len(clips),), steps)
+            )
+            of_frames.append(_array(output.frame_logits))
+            of_windows.append(_array(output.clip_logits))
+        on_grid = stitch(np.concatenate(of_frames), windows)
+        return interpolate(on_grid, grid, times_s), np.concatenate(of_windows), steps
 
-        def batches() -> Iterator[torch.Tensor]:
-            for first in range(0, len(windows), WINDOWS_AT_ONCE):
-                some = windows[first : first + WINDOWS_AT_ONCE]
-                clips = np.stack([resample(embeddings, times_s, grid[window], 1 / rate) for window in some])
-                yield torch.from_numpy(clips).to(self.device)
 
-        return batches(), windows, grid
-
-
-def read_crops(predictor: Predictor, crops: NDArray[np.uint8], batch_size: int = 256) -> NDArray[np.float32]:
+def read_crops(predictor: Predictor, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
     """Probabilities (N, K) of face crops (N, S, S, C), N >= 1, each read alone."""
-    batches = [crops[i : i + batch_size] for i in range(0, len(crops), batch_size)]
-    return np.concatenate([predictor.read_stills(predictor.encode(batch)) for batch in batches])
+    return predictor.read_stills(predictor.encode(crops))
 
 
 def _array(tensor: torch.Tensor) -> NDArray[Any]:
@@ -234,6 +231,10 @@ def resample(
     A grid step that holds several values takes their mean, so that no frame of a fast video is passed over;
     one that holds one or none reads between its neighbours.
     """
+    # Of a long track, what the grid's part can touch.
+    first = max(0, np.searchsorted(times_s, grid_s[0] - step) - 1)
+    after = np.searchsorted(times_s, grid_s[-1] + step, side="right") + 1
+    values, times_s = values[first:after], times_s[first:after]
     result = interpolate(values, times_s, grid_s)
     nearest = np.rint((times_s - grid_s[0]) / step).astype(int)
     inside = np.flatnonzero((nearest >= 0) & (nearest < len(grid_s)))

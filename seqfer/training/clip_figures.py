@@ -16,8 +16,6 @@ from seqfer.models.heads import BiLSTMHead, SequenceOutput
 from seqfer.models.inference import Predictor
 from seqfer.training.clips import Clips, ClipStyle, make_clips
 
-ENCODED_AT_ONCE = 256  # frames
-
 
 @dataclass(frozen=True)
 class ClipFigures:
@@ -84,11 +82,7 @@ def encode_clips(predictor: Predictor, clips: Clips) -> Tensor:
 
 def encode_pictures(predictor: Predictor, pictures: NDArray[np.uint8]) -> Tensor:
     """Embeddings (N, D) float32 of grey pictures (N, H, W), on the CPU."""
-    encoded = [
-        predictor.encode(pictures[first : first + ENCODED_AT_ONCE, :, :, None])
-        for first in range(0, len(pictures), ENCODED_AT_ONCE)
-    ]
-    return torch.from_numpy(np.concatenate(encoded)).float()
+    return torch.from_numpy(predictor.encode(pictures[..., None])).float()
 
 
 @torch.inference_mode()

@@ -13,6 +13,7 @@ from seqfer.models.bundled import load_model
 from seqfer.models.classifier import Architecture, SequenceClassifier
 from seqfer.models.heads import BiLSTMHead
 from seqfer.models.inference import (
+    FACES_AT_ONCE,
     Predictor,
     choose_device,
     choose_precision,
@@ -118,6 +119,28 @@ def test_a_long_gap_parts_a_track(mindful: Predictor) -> None:
     assert np.abs(mindful.read_track(embeddings, near) - parted).max() > 0.1
 
 
+def test_parts_of_a_clip_weigh_as_long_as_they_are(mindful: Predictor) -> None:
+    """A stray frame a second before the others says little of the clip."""
+    times = np.concatenate([[0.0], 1 + np.arange(75) / 25])
+    embeddings = change(times, at_s=0.5)
+    stray = mindful.read_clip(embeddings[:1], times[:1])[1]
+    rest = mindful.read_clip(embeddings[1:], times[1:])[1]
+    assert np.abs(stray - rest).max() > 0.3
+    together = mindful.read_clip(embeddings, times)[1]
+    assert together == pytest.approx((stray + 75 * rest) / 76, abs=1e-3)
+
+
+def test_a_part_of_a_grid_reads_what_the_whole_reads() -> None:
+    """However long the track, only what lies near the part counts."""
+    rng = np.random.default_rng(0)
+    times = np.sort(rng.random(400) * 20)
+    values = rng.normal(size=(400, 3)).astype(np.float32)
+    grid = np.arange(0, 20, 0.08)
+    whole = resample(values, times, grid, 0.08)
+    for part in (slice(0, 5), slice(60, 90), slice(100, 101), slice(240, 250)):
+        assert resample(values, times, grid[part], 0.08) == pytest.approx(whole[part], abs=1e-6)
+
+
 def test_windows_are_stitched_without_seams(mindful: Predictor) -> None:
     # Half a minute in overlapping windows, against the same in one piece.
     times = np.arange(750) / 25
@@ -142,9 +165,11 @@ def test_times_must_increase(predictor: Predictor, times: list[float]) -> None:
 def test_stills_are_read_alone_whatever_the_batch() -> None:
     torch.manual_seed(0)
     predictor = Predictor(SequenceClassifier(Architecture(encoder_settings=SMALL)), CPU)
-    whole = read_crops(predictor, crops(10), batch_size=10)
-    assert np.allclose(whole, read_crops(predictor, crops(10), batch_size=3), atol=0.02)
-    assert whole.shape == (10, 7)
+    many = crops(FACES_AT_ONCE + 3)
+    whole = read_crops(predictor, many)
+    assert whole.shape == (len(many), 7)
+    alone = np.concatenate([read_crops(predictor, one[None]) for one in many])
+    assert np.allclose(whole, alone, atol=0.02)
 
 
 @settings(max_examples=50, deadline=None)
