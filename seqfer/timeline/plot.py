@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -18,7 +17,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 MOST_TRACKS = 12  # the ones with most faces; more panels cannot be read
-MOST_POINTS = 1500  # along the time axis; longer tracks are drawn as means over bins
+MOST_POINTS = 1500  # along the time axis; longer tracks are drawn as means over bins of time
 SHORTEST_S = 1e-3  # the time axis of a still, which has none
 WIDTH_IN, PANEL_IN, STRIP_IN = 11.0, 1.5, 0.32
 
@@ -95,15 +94,12 @@ def _draw_probabilities(axes: Axes, timeline: Timeline, track: int) -> None:
     rows = np.flatnonzero(timeline.track_id == track)
     starts = timeline.face_time_s()[rows]
     ends = timeline.frame_end_s()[timeline.face_frame[rows]]
-    probabilities = timeline.probabilities[rows]
-    # Where the face is away, the panel stays empty; each frame's last moment is drawn as its first.
-    breaks = np.flatnonzero(starts[1:] - ends[:-1] > 1e-6) + 1
-    for first, after in pairwise([0, *breaks, len(rows)]):
-        times = np.append(starts[first:after], ends[after - 1])
-        values = np.vstack([probabilities[first:after], probabilities[after - 1]])
-        times, values = _thinned(times, values, MOST_POINTS)
-        colours = [colour_of(name) for name in timeline.label_set]
-        axes.stackplot(times, values.T, colors=colours, linewidth=0, step="post" if len(times) < 40 else None)
+    drawn = _frame_by_frame if len(rows) <= MOST_POINTS else _in_bins
+    times, values = drawn(starts, ends, timeline.probabilities[rows])
+    colours = [colour_of(name) for name in timeline.label_set]
+    # Few frames are drawn as the steps that they are, and so are bins.
+    step = "post" if len(times) < 40 or drawn is _in_bins else None
+    axes.stackplot(times, values.T, colors=colours, linewidth=0, step=step)
 
 
 def _draw_still(axes: Axes, timeline: Timeline, track: int) -> None:
@@ -133,15 +129,30 @@ def _draw_segments(axes: Axes, segments: list[Segment], end_s: float) -> None:
             axes.text(middle, 0.46, segment.label, ha="center", va="center", fontsize=8, clip_on=True)
 
 
-def _thinned(
-    times: NDArray[np.float64], values: NDArray[np.float64], most: int
+def _frame_by_frame(
+    starts: NDArray[np.float64], ends: NDArray[np.float64], probabilities: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """At most `most` points: means of neighbours, the ends kept in place."""
-    if len(times) <= most:
-        return times, values
-    starts = np.linspace(0, len(times), most, endpoint=False).astype(int)
-    counts = np.diff(np.append(starts, len(times)))[:, None]
-    means = np.add.reduceat(values, starts, axis=0) / counts
-    middles = np.add.reduceat(times, starts) / counts[:, 0]
-    middles[[0, -1]] = times[[0, -1]]
-    return middles, means
+    """Times (P,) and values (P, K) to draw; where the face is away they are NaN.
+
+    Each frame's last moment before a gap is drawn as its first.
+    """
+    last = np.append(np.flatnonzero(starts[1:] - ends[:-1] > 1e-6), len(starts) - 1)
+    times = np.insert(starts, np.repeat(last + 1, 2), np.repeat(ends[last], 2))
+    held = probabilities[last].repeat(2, axis=0)
+    held[1::2] = np.nan
+    return times, np.insert(probabilities, np.repeat(last + 1, 2), held, axis=0)
+
+
+def _in_bins(
+    starts: NDArray[np.float64], ends: NDArray[np.float64], probabilities: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """The same as means over `MOST_POINTS` bins; one in which no frame begins shows the frame that goes on."""
+    edges = np.linspace(starts[0], ends[-1], MOST_POINTS + 1)
+    bins = np.searchsorted(edges, starts, "right") - 1
+    counts = np.bincount(bins, minlength=MOST_POINTS)[:, None]
+    sums = np.stack([np.bincount(bins, column, MOST_POINTS) for column in probabilities.T], 1)
+    before = np.searchsorted(starts, edges[:-1], "right") - 1
+    goes_on = ends[before] > edges[:-1]
+    values = np.where(goes_on[:, None], probabilities[before], np.nan)
+    np.divide(sums, counts, out=values, where=counts > 0)
+    return edges, np.vstack([values, values[-1:]])

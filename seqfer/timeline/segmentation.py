@@ -15,11 +15,11 @@ ROUNDING_S = 5e-7  # times are to the microsecond; durations that differ by less
 
 def segment(timeline: Timeline, options: SegmentOptions) -> list[Segment]:
     """The segments of every track, by track, then time; those of a track do not overlap."""
-    ends = timeline.frame_end_s()
+    starts, ends = timeline.face_time_s(), timeline.frame_end_s()
     found = []
     for track in timeline.tracks():
         rows = np.flatnonzero(timeline.track_id == track)
-        times, shown_until = timeline.face_time_s()[rows], ends[timeline.face_frame[rows]]
+        times, shown_until = starts[rows], ends[timeline.face_frame[rows]]
         away = np.flatnonzero(times[1:] - shown_until[:-1] > options.max_gap_s) + 1
         for part in np.split(np.arange(len(rows)), away):
             frames = timeline.face_frame[rows[part]]

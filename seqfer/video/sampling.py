@@ -1,4 +1,4 @@
-"""Chosen moments of a short clip, as training draws them: by decord where it can be trusted, else by PyAV.
+"""Chosen moments of a short clip: by decord where it can be trusted, else by PyAV.
 
 decord seeks to the frames that are wanted and decodes only what they need. It reads ahead without bound, so
 it is meant for clips of seconds, not for films, and is always told the size that is wanted.
