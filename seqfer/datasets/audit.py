@@ -9,7 +9,9 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
+from functools import cache
 from itertools import combinations
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -130,12 +132,17 @@ def _read(
     owners: list[int] = []
     films: dict[int, str] = {}
 
+    @cache
+    def file_digest(path: Path) -> str:
+        with open_video(path):  # not a frame of it may decode
+            return sha256_of(path)
+
     def pictures() -> Iterator[NDArray[np.uint8]]:
         reader = PictureReader()
         for position, record in enumerate(manifest.records):
             try:
                 if is_video(record):
-                    films[position] = _film_digest(record)
+                    films[position] = f"{file_digest(record.path)} {record.start_s} {record.end_s} {record.frames}"
                 else:
                     for _, picture in reader.read(record):
                         owners.append(position)
@@ -148,27 +155,15 @@ def _read(
     return prints, np.array(list(films.values()), np.str_), np.array([*owners, *films], np.int64)
 
 
-def _film_digest(record: ClipRecord) -> str:
-    """Digest of a video's file and of the part of it that the clip is.
-
-    Raises:
-        VideoError: not a frame of it can be decoded.
-    """
-    with open_video(record.path):
-        pass
-    return f"{sha256_of(record.path)} {record.start_s} {record.end_s} {record.frames}"
-
-
 def _pairs(prints: Fingerprints, films: NDArray[np.str_], owner: NDArray[np.int64]) -> NDArray[np.int64]:
     """(P, 2) pieces of different clips that are copies of each other, each pair once, the earlier piece first."""
     alike: dict[str, list[int]] = defaultdict(list)
     for index, digest in enumerate(films, start=len(prints)):
         alike[str(digest)].append(index)
     equal = [pair for group in alike.values() for pair in combinations(group, 2)]
-    pairs = np.concatenate([near_pairs(prints, prints), np.array(equal, np.int64).reshape(-1, 2)])
     # A clip's own pictures are alike, and nothing is wrong with that.
-    apart = owner[pairs[:, 0]] != owner[pairs[:, 1]]
-    return np.asarray(pairs[(pairs[:, 0] < pairs[:, 1]) & apart], np.int64)
+    near = near_pairs(prints, prints, lambda i, j: (i < j) & (owner[i] != owner[j]))
+    return np.concatenate([near, np.array(equal, np.int64).reshape(-1, 2)])
 
 
 def _directed(pairs: NDArray[np.int64], parts: NDArray[np.str_]) -> NDArray[np.int64]:

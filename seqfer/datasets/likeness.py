@@ -11,8 +11,9 @@ The two limits were set by eye on FER-2013: of 16 pairs drawn at random from jus
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from itertools import product
 
 import cv2
 import numpy as np
@@ -22,7 +23,7 @@ HASH_BITS = 64
 MOST_BITS = 8  # of the hashes may differ
 LEAST_CORRELATION = 0.88  # of the thumbnails
 THUMBNAIL = 32  # pixels
-BLOCK = 1024  # hashes that are compared with all others at once
+BLOCK, WIDE_BLOCK = 1024, 16384  # hashes that are compared with others at once
 
 
 @dataclass(frozen=True)
@@ -62,21 +63,43 @@ def fingerprints(images: Iterable[NDArray[np.uint8]]) -> Fingerprints:
     )
 
 
-def near_pairs(first: Fingerprints, second: Fingerprints) -> NDArray[np.int64]:
+def near_pairs(
+    first: Fingerprints,
+    second: Fingerprints,
+    wanted: Callable[[NDArray[np.int64], NDArray[np.int64]], NDArray[np.bool_]] | None = None,
+) -> NDArray[np.int64]:
     """Near-identical and equal pictures: (P, 2) positions in `first` and in `second`.
 
     A set may be compared with itself; each picture then also pairs with itself, and each pair is there twice.
+
+    Args:
+        first: some pictures.
+        second: others.
+        wanted: which of such pairs (positions in `first`, those in `second`) count at all; all if not given.
     """
-    found = [np.zeros((0, 2), np.int64)]
-    others = _signs(second.bits).T
-    for start in range(0, len(first), BLOCK):
+    found: list[NDArray[np.int64]] = []
+    blocks = product(range(0, len(first), BLOCK), range(0, len(second), WIDE_BLOCK))
+    for top, left in blocks:
         # The product of two sign vectors is the number of agreeing bits less that of differing ones.
-        agreement = _signs(first.bits[start : start + BLOCK]) @ others
-        i, j = np.nonzero(agreement >= HASH_BITS - 2 * MOST_BITS)
-        alike = _correlation(first.thumbnails[i + start], second.thumbnails[j]) >= LEAST_CORRELATION
-        alike |= first.digests[i + start] == second.digests[j]  # pictures of one colour have no correlation
-        found.append(np.stack([i[alike] + start, j[alike]], 1))
-    return np.concatenate(found)
+        others = _signs(second.bits[left : left + WIDE_BLOCK])
+        agreement = _signs(first.bits[top : top + BLOCK]) @ others.T
+        pairs = np.argwhere(agreement >= HASH_BITS - 2 * MOST_BITS) + np.array([top, left])
+        if wanted is not None:
+            pairs = pairs[wanted(*pairs.T)]
+        found += [
+            some[_alike(first, second, *some.T)] for some in np.split(pairs, range(BLOCK, len(pairs), BLOCK))
+        ]
+    return np.concatenate([np.zeros((0, 2), np.int64), *found])
+
+
+def _alike(
+    first: Fingerprints, second: Fingerprints, i: NDArray[np.int64], j: NDArray[np.int64]
+) -> NDArray[np.bool_]:
+    """Whether the pixels of pairs whose hashes agree are alike, too."""
+    equal = first.digests[i] == second.digests[j]  # pictures of one colour have no correlation
+    return np.asarray(
+        equal | (_correlation(first.thumbnails[i], second.thumbnails[j]) >= LEAST_CORRELATION), np.bool_
+    )
 
 
 def _grey(image: NDArray[np.uint8]) -> NDArray[np.uint8]:

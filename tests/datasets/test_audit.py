@@ -12,6 +12,7 @@ from seqfer.datasets.audit import Audit, Copies, audit, cleaned
 from seqfer.datasets.splits import SplitPlan, split
 from seqfer.datasets.types import ClipRecord, Manifest
 from seqfer.demo import portrait_path
+from seqfer.files import sha256_of
 from seqfer.video.stills import read_image
 from tests.media import write_clip
 
@@ -162,6 +163,22 @@ def test_videos_are_compared_as_files_and_by_their_bounds(tmp_path: Path) -> Non
     assert found.copies == (Copies("test", "train", exact=1, distinct=1, near=0, other_label=0),)
     assert found.sources == {str(one): ("train", "test")}
     assert found.repeats == {"a"}
+
+
+def test_a_video_is_read_once_for_all_its_clips(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    video = write_clip(tmp_path / "a.mp4", [0, 0.1, 0.2])
+    read: list[Path] = []
+
+    def watched(path: Path) -> str:
+        read.append(path)
+        return sha256_of(path)
+
+    monkeypatch.setattr("seqfer.datasets.audit.sha256_of", watched)
+    bounds = [(0.0, 0.1), (0.1, 0.2), (0.0, 0.1)]
+    records = [ClipRecord(f"{k}", video, LABELS[k % 2], *pair, split="train") for k, pair in enumerate(bounds)]
+    found = found_in(records)
+    assert read == [video]
+    assert [(pair.copy.clip_id, pair.source.clip_id) for pair in found.pairs] == [("2", "0")]
 
 
 def test_pictures_of_one_sequence_are_alike_without_harm_until_they_are_parted(

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from seqfer.datasets import likeness
 from seqfer.datasets.fer2013 import load_fer2013
 from seqfer.datasets.likeness import Fingerprints, fingerprints, near_pairs
 from seqfer.datasets.types import SPLITS
@@ -73,12 +74,32 @@ class TestNear:
 
 
 def test_every_pair_is_found_across_blocks(face: NDArray[np.uint8], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("seqfer.datasets.likeness.BLOCK", 3)
+    monkeypatch.setattr(likeness, "BLOCK", 3)
+    monkeypatch.setattr(likeness, "WIDE_BLOCK", 4)
     rng = np.random.default_rng(0)
     images = [rng.integers(0, 255, (48, 48), np.uint8) for _ in range(10)]
     images[7] = images[1]
     pairs = near_pairs(fingerprints(images), fingerprints(images[:5]))
     assert {tuple(pair) for pair in pairs.tolist()} == {(k, k) for k in range(5)} | {(7, 1)}
+
+
+def test_only_wanted_pairs_are_looked_at(face: NDArray[np.uint8], monkeypatch: pytest.MonkeyPatch) -> None:
+    """A sequence's own pictures are all alike: their pixels need not be compared."""
+    prints = fingerprints([face] * 40)
+    compared: list[int] = []
+    correlation = likeness._correlation
+
+    def watched(first: NDArray[np.uint8], second: NDArray[np.uint8]) -> NDArray[np.float32]:
+        compared.append(len(first))
+        return correlation(first, second)
+
+    monkeypatch.setattr(likeness, "_correlation", watched)
+    monkeypatch.setattr(likeness, "BLOCK", 16)
+    monkeypatch.setattr(likeness, "WIDE_BLOCK", 32)
+    pairs = near_pairs(prints, prints, lambda i, j: (i < j) & (i < 2))
+    assert sorted(map(tuple, pairs.tolist())) == [(i, j) for i in range(2) for j in range(i + 1, 40)]
+    assert sum(compared) == len(pairs)
+    assert max(compared) <= 16
 
 
 def test_no_pictures_have_no_pairs() -> None:

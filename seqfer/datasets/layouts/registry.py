@@ -9,9 +9,10 @@ from seqfer.datasets.layouts.cohn_kanade import read_ckplus, read_ckplus48
 from seqfer.datasets.layouts.fer2013 import read_fer2013
 from seqfer.datasets.layouts.found import Found, LayoutOptions, Reader
 from seqfer.datasets.layouts.named_files import read_crema_d, read_jaffe, read_liris_cse, read_ravdess
+from seqfer.datasets.pictures import is_video, picture_files
 from seqfer.datasets.types import ClipRecord
 from seqfer.errors import DatasetError, OptionError, VideoError
-from seqfer.video.opening import VIDEO_SUFFIXES, open_video
+from seqfer.video.opening import open_video
 from seqfer.video.stills import DEFAULT_RATE
 
 LAYOUTS: dict[str, Reader] = {
@@ -72,8 +73,9 @@ def with_lengths(found: Found) -> tuple[Found, dict[str, float]]:
 
 def _length_s(record: ClipRecord) -> float:
     """Raises VideoError if the clip is a video that cannot be opened."""
-    if record.frames or record.path.suffix.lower() not in VIDEO_SUFFIXES:
-        return len(record.frames) / float(DEFAULT_RATE) if len(record.frames) > 1 else 0.0
+    if record.frames or not is_video(record):
+        count = len(picture_files(record))
+        return count / float(DEFAULT_RATE) if count > 1 else 0.0
     with open_video(record.path) as stream:
         end_s = record.end_s or stream.info.duration_s or 0.0
     return max(0.0, end_s - record.start_s)
