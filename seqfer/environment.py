@@ -11,6 +11,7 @@ from importlib.metadata import PackageNotFoundError, requires
 from typing import Literal
 
 from seqfer import __version__
+from seqfer.errors import one_line
 from seqfer.machine import installed_version, usable_cores
 
 OPENCV = (
@@ -49,7 +50,7 @@ def examine() -> Iterator[Finding]:
         try:
             yield from examination()
         except Exception as error:  # whatever breaks here is the finding
-            reason = " ".join(str(error).split())[:200]
+            reason = one_line(error)
             remedy = "install seqfer again into a fresh environment, with constraints.txt"
             if isinstance(error, ImportError) and ".so" in reason:
                 remedy = "install the system library that it names; on Debian and Ubuntu: libgl1 libglib2.0-0"

@@ -40,3 +40,8 @@ class OutputError(_PathError):
 
 class OptionError(SeqferError):
     """An option or argument has a value that cannot be used."""
+
+
+def one_line(error: BaseException) -> str:
+    """What another library's error says, without line breaks, and cut off where it goes on for long."""
+    return " ".join(str(error).split())[:200]

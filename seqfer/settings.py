@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, get_type_hints
 import yaml
 from pydantic import TypeAdapter, ValidationError
 
-from seqfer.errors import OptionError, SeqferError
+from seqfer.errors import OptionError, SeqferError, one_line
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -56,7 +56,7 @@ def read_document(path: str | Path, known: Mapping[str, Path]) -> tuple[Path, di
     except OSError as error:
         raise OptionError(f"{path}: cannot be read ({error.strerror})") from error
     except (ValueError, RecursionError, yaml.YAMLError) as error:
-        raise OptionError(f"{path}: is not YAML ({' '.join(str(error).split())})") from error
+        raise OptionError(f"{path}: is not YAML ({one_line(error)})") from error
     document = {} if document is None else document
     if not isinstance(document, dict):
         raise OptionError(f"{path}: holds no settings, but a {type(document).__name__}")

@@ -14,7 +14,7 @@ from torch.fx.experimental.optimization import fuse
 
 from seqfer.classic.config import FeatureConfig
 from seqfer.datasets.packed import PackedClip, PackedClips, draw_frames, frame_places
-from seqfer.errors import ModelError
+from seqfer.errors import ModelError, one_line
 from seqfer.models.bundled import load_model
 from seqfer.models.encoders import build_encoder
 from seqfer.models.norms import fit_norms
@@ -92,7 +92,7 @@ def feature_count(encoder: FrozenEncoder) -> int:
     try:
         return int(encoder.maps(frame).flatten(1).shape[1])
     except RuntimeError as error:
-        reason = " ".join(str(error).split())[:120]
+        reason = one_line(error)
         raise ModelError(f"encoder {encoder.name!r} cannot read {preprocess.size} pixels ({reason})") from error
 
 

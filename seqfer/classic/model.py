@@ -17,7 +17,7 @@ from safetensors.torch import save as save_weights
 
 from seqfer.classic.features import FrozenEncoder, feature_count
 from seqfer.classic.forest import Forest
-from seqfer.errors import ModelError
+from seqfer.errors import ModelError, one_line
 from seqfer.files import sha256_of, write_whole
 from seqfer.labels import LabelSet
 from seqfer.models.checkpoint import digests_of, read_document, validated, with_tuples
@@ -118,7 +118,7 @@ def load_forest(folder: str | Path) -> tuple[ForestModel, str]:
         selected = arrays.pop("selected")
         model = ForestModel(described.labels, encoder, selected, Forest(**arrays), described.training)
     except (ModelError, SafetensorError, RuntimeError, KeyError, TypeError) as error:
-        reason = " ".join(str(error).split())[:200]
+        reason = one_line(error)
         raise ModelError(f"{folder}: its files do not fit {DESCRIPTION}: {reason}") from error
     return model, digests[FOREST]
 

@@ -55,10 +55,6 @@ class StillSet:
         """(N,) digest of each image's pixels; equal images have equal keys."""
         return np.array([hashlib.blake2b(image.tobytes(), digest_size=16).hexdigest() for image in self.images])
 
-    def select(self, chosen: NDArray[np.bool_]) -> StillSet:
-        """The stills where `chosen`, (N,) bool, is true."""
-        return StillSet(self.images[chosen], self.labels[chosen])
-
     def sha256(self) -> str:
         """Digest of all pixels and labels in order: names the data that a model was trained on."""
         digest = hashlib.sha256(self.images.tobytes())

@@ -13,7 +13,7 @@ from pydantic import TypeAdapter, ValidationError
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 
-from seqfer.errors import ModelError, OptionError
+from seqfer.errors import ModelError, OptionError, one_line
 from seqfer.files import sha256_of, write_whole
 from seqfer.models.classifier import Architecture, SequenceClassifier
 
@@ -114,8 +114,7 @@ def load_checkpoint(folder: str | Path, name: str | None = None) -> Checkpoint:
     try:
         model.load_state_dict(load_file(folder / WEIGHTS))
     except (SafetensorError, RuntimeError) as error:
-        first_line = " ".join(str(error).split())[:200]
-        raise ModelError(f"{folder / WEIGHTS}: does not fit {DESCRIPTION}: {first_line}") from error
+        raise ModelError(f"{folder / WEIGHTS}: does not fit {DESCRIPTION}: {one_line(error)}") from error
     model.eval()
     provenance = validated(Provenance, {key: document.get(key) for key in ("training", "metrics")}, description)
     return Checkpoint(name or _name_of(folder.resolve()), model, sha256, provenance)

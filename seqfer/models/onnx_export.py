@@ -19,7 +19,7 @@ import torch
 from torch import Tensor, nn
 
 from seqfer import __version__
-from seqfer.errors import ModelError, OutputError
+from seqfer.errors import ModelError, OutputError, one_line
 from seqfer.files import check_file, write_whole
 from seqfer.models.checkpoint import Checkpoint
 from seqfer.models.classifier import SequenceClassifier
@@ -65,7 +65,7 @@ def export_onnx(checkpoint: Checkpoint, path: Path, overwrite: bool = False) -> 
     try:
         document = onnx.load_model_from_string(_traced(model))
     except RuntimeError as error:  # an input too small for the network, or an operation that ONNX lacks
-        raise ModelError(f"{checkpoint.name}: cannot be exported ({_one_line(error)})") from error
+        raise ModelError(f"{checkpoint.name}: cannot be exported ({one_line(error)})") from error
     document.producer_name, document.producer_version = "seqfer", __version__
     document.doc_string = f"Probabilities are {MEANING}."
     onnx.helper.set_model_props(document, metadata_of(checkpoint))
@@ -200,7 +200,7 @@ def _checked(graph: bytes, model: SequenceClassifier, name: str, onnx: Any, runt
         session = runtime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
         answers = [session.run(OUTPUTS, {INPUT: crops.numpy()}) for crops in batches]
     except Exception as error:  # both packages have errors of every kind
-        raise ModelError(f"{name}: the ONNX file does not work ({_one_line(error)}); none was written") from error
+        raise ModelError(f"{name}: the ONNX file does not work ({one_line(error)}); none was written") from error
     largest = 0.0
     for crops, answer in zip(batches, answers, strict=True):
         clips, length = crops.shape[:2]
@@ -232,9 +232,5 @@ def _package(name: str, path: Path) -> Any:
         return importlib.import_module(name)
     except ImportError as error:
         raise OutputError(
-            path, f"cannot be made without {name} ({_one_line(error)}); pip install 'seqfer[export]'"
+            path, f"cannot be made without {name} ({one_line(error)}); pip install 'seqfer[export]'"
         ) from error
-
-
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())[:200]

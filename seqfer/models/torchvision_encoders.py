@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 from torchvision import models
 
-from seqfer.errors import ModelError
+from seqfer.errors import ModelError, one_line
 
 # The weights that torchvision itself recommends: IMAGENET1K_V2 where there is one.
 IMAGENET_WEIGHTS = {
@@ -96,7 +96,7 @@ def imagenet_state(name: str, planes: int) -> dict[str, Tensor]:
             "or set start.weights to scratch"
         ) from error
     except Exception as error:  # an unpickler meets what is no pickle with errors of every kind
-        reason = "".join(filter(str.isprintable, " ".join(str(error).split())))[:100]
+        reason = "".join(filter(str.isprintable, one_line(error)))[:100]
         raise ModelError(f"{file}: does not hold the ImageNet weights of {name} ({reason}); remove it") from error
     encoder = TorchvisionEncoder(name, 3)
     own = list(encoder.state_dict())

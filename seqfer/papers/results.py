@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from seqfer.errors import OutputError
+from seqfer.evaluation.tables import markdown_table
 from seqfer.files import write_whole
 from seqfer.papers.types import Paper, Protocol
 
@@ -103,15 +104,12 @@ def write_rows(rows: Sequence[Row], folder: Path) -> None:
 
 def to_markdown(rows: Sequence[Row]) -> str:
     """Rows as a table; a dagger marks figures of splits that leak."""
-    lines = [
-        "| system | protocol | measured | n | accuracy (95 %) | UAR (95 %) | macro F1 (95 %) |",
-        "| --- | --- | --- | --- | --- | --- | --- |",
-    ]
+    head = ("system", "protocol", "measured", "n", "accuracy (95 %)", "UAR (95 %)", "macro F1 (95 %)")
+    cells = []
     for row in rows:
         changed = f" (with `{' '.join(row.changes)}`)" if row.changes else ""
-        mark = " †" if row.leaky else ""
-        protocol = f"{row.protocol}: {row.what}{changed}{mark}"
-        cells = (row.system, protocol, row.split, f"{row.clips:,}", *row.figures())
-        lines.append(f"| {' | '.join(cells)} |")
+        protocol = f"{row.protocol}: {row.what}{changed}{' †' if row.leaky else ''}"
+        cells.append((row.system, protocol, row.split, f"{row.clips:,}", *row.figures()))
     leaks = dict.fromkeys(row.leaky for row in rows if row.leaky)
-    return "\n".join([*lines, *(f"\n† not to be trusted: {why}" for why in leaks)]) + "\n"
+    notes = [f"† not to be trusted: {why}\n" for why in leaks]
+    return "\n".join([*markdown_table(head, cells), *notes])

@@ -19,7 +19,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
-from seqfer.errors import OptionError
+from seqfer.errors import OptionError, one_line
 
 # While one process prepares or validates, the others wait.
 PATIENCE = timedelta(hours=12)
@@ -79,7 +79,7 @@ def join_team(device: torch.device) -> Iterator[tuple[Team, torch.device]]:
     try:
         dist.init_process_group("nccl" if device.type == "cuda" else "gloo", timeout=PATIENCE)
     except (ValueError, RuntimeError) as error:
-        reason = " ".join(str(error).split())[:120]
+        reason = one_line(error)
         raise OptionError(f"the processes cannot find each other ({reason}); start them by torchrun") from error
     try:
         yield Team(dist.get_rank(), size), device

@@ -10,7 +10,7 @@ import torch
 
 from seqfer.datasets.packed import PackedClip
 from seqfer.datasets.types import ClipRecord, usual_order
-from seqfer.errors import ModelError, OptionError
+from seqfer.errors import ModelError, OptionError, one_line
 from seqfer.labels import LabelSet
 from seqfer.models.bundled import load_model
 from seqfer.models.classifier import Architecture, SequenceClassifier
@@ -129,7 +129,7 @@ def _try(model: SequenceClassifier, stills: int, side: int) -> None:
     try:
         copy.deepcopy(model).train()(frames, torch.ones(stills, dtype=torch.int64))
     except (RuntimeError, ValueError) as error:
-        reason = " ".join(str(error).split())[:120]
+        reason = one_line(error)
         raise ModelError(
             f"encoder {model.architecture.encoder!r} cannot learn from {side} pixels ({reason})"
         ) from error
