@@ -7,7 +7,8 @@ that wander smoothly, as a moving head, changing light or a passing hand does (`
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
+from enum import IntEnum
 
 import torch
 from torch import Tensor
@@ -91,53 +92,75 @@ class Disturbance:
         return f"Disturbance(n={len(self)})"
 
 
+class Drawn(IntEnum):
+    """What each of the random numbers for an image decides; runs that go on need them in this order."""
+
+    ROTATION = 0
+    SHIFT_X = 1
+    SHIFT_Y = 2
+    ZOOM = 3
+    STRETCH = 4
+    GAMMA = 5
+    SHADE_X = 6
+    SHADE_Y = 7
+    BLUR = 8
+    NOISE = 9
+    OCCLUDER_X = 10
+    OCCLUDER_Y = 11
+    OCCLUDER_WIDTH = 12
+    OCCLUDED = 13  # whether anything is covered at all
+    OCCLUDER_HEIGHT = 14
+    OCCLUDER_GREY = 15
+    FLIP = 16
+    YAW = 17
+    PITCH = 18
+    COMPRESSION = 19
+
+
 def draw(strength: Strength, uniform: Tensor) -> Disturbance:
     """Disturbances from uniform random numbers.
 
     Args:
         strength: the limits.
-        uniform: (N, 20) float in [0, 1]; independent rows for stills, wandering ones for a clip (`wander`).
+        uniform: (N, len(Drawn)) in [0, 1]; independent rows for stills, wandering ones for a clip (`wander`).
     """
-    signed = uniform.T * 2 - 1  # (20, N) in [-1, 1]
+    signed = uniform.T * 2 - 1  # (len(Drawn), N) in [-1, 1]
     share = uniform.T
-    covered = (share[13] < strength.occlusion).float()
+    covered = (share[Drawn.OCCLUDED] < strength.occlusion).float()
     # Half of all images keep their sharpness, the others lose some of it.
-    blurred = (share[8] * 2 - 1).clamp_min(0)
-    noisy = (share[9] * 2 - 1).clamp_min(0)
-    compressed = (share[19] * 2 - 1).clamp_min(0)
+    blurred = (share[Drawn.BLUR] * 2 - 1).clamp_min(0)
+    noisy = (share[Drawn.NOISE] * 2 - 1).clamp_min(0)
+    compressed = (share[Drawn.COMPRESSION] * 2 - 1).clamp_min(0)
     return Disturbance(
-        rotation=signed[0] * strength.rotation_deg * torch.pi / 180,
-        shift_x=signed[1] * strength.shift,
-        shift_y=signed[2] * strength.shift,
-        zoom=signed[3] * strength.zoom,
-        stretch=signed[4] * strength.stretch,
-        gamma=signed[5] * strength.gamma,
-        shade_x=signed[6] * strength.shade,
-        shade_y=signed[7] * strength.shade,
+        rotation=signed[Drawn.ROTATION] * strength.rotation_deg * torch.pi / 180,
+        shift_x=signed[Drawn.SHIFT_X] * strength.shift,
+        shift_y=signed[Drawn.SHIFT_Y] * strength.shift,
+        zoom=signed[Drawn.ZOOM] * strength.zoom,
+        stretch=signed[Drawn.STRETCH] * strength.stretch,
+        gamma=signed[Drawn.GAMMA] * strength.gamma,
+        shade_x=signed[Drawn.SHADE_X] * strength.shade,
+        shade_y=signed[Drawn.SHADE_Y] * strength.shade,
         blur=blurred * strength.blur,
         noise=noisy * strength.noise,
-        occluder_x=share[10],
-        occluder_y=share[11],
-        occluder_width=covered * (0.15 + 0.35 * share[12]),
-        occluder_height=covered * (0.15 + 0.35 * share[14]),
-        occluder_grey=share[15],
-        flip=(share[16] < strength.flip).float(),
-        yaw=signed[17] * strength.turn_deg * torch.pi / 180,
-        pitch=signed[18] * strength.turn_deg * torch.pi / 180,
+        occluder_x=share[Drawn.OCCLUDER_X],
+        occluder_y=share[Drawn.OCCLUDER_Y],
+        occluder_width=covered * (0.15 + 0.35 * share[Drawn.OCCLUDER_WIDTH]),
+        occluder_height=covered * (0.15 + 0.35 * share[Drawn.OCCLUDER_HEIGHT]),
+        occluder_grey=share[Drawn.OCCLUDER_GREY],
+        flip=(share[Drawn.FLIP] < strength.flip).float(),
+        yaw=signed[Drawn.YAW] * strength.turn_deg * torch.pi / 180,
+        pitch=signed[Drawn.PITCH] * strength.turn_deg * torch.pi / 180,
         compression=compressed * strength.compression,
     )
 
 
-DRAWN = len(fields(Disturbance)) + 1  # one number more: whether there is an occluder at all
-
-
 def still_noise(count: int, generator: torch.Generator) -> Tensor:
-    """(`count`, 20) independent uniform numbers."""
-    return torch.rand(count, DRAWN, generator=generator)
+    """(`count`, len(Drawn)) independent uniform numbers."""
+    return torch.rand(count, len(Drawn), generator=generator)
 
 
 def wander(frames: int, frame_rate: float, generator: torch.Generator, clips: int = 1) -> Tensor:
-    """(`clips`, `frames`, 20) uniform numbers, each a smooth path in time, independent of each other.
+    """(`clips`, `frames`, len(Drawn)) uniform numbers, each a smooth path in time, independent of each other.
 
     Each path is an Ornstein-Uhlenbeck process, mapped to uniform by the normal distribution: a slow part (it
     forgets within 1 to 4 s) that every clip has, and a fast one (0.1 to 0.4 s).  Mirroring stays the same
@@ -146,7 +169,7 @@ def wander(frames: int, frame_rate: float, generator: torch.Generator, clips: in
     normal = _normal_paths(clips, frames, frame_rate, (1.0, 4.0), generator) * 0.8
     normal += _normal_paths(clips, frames, frame_rate, (0.1, 0.4), generator) * 0.6
     uniform: Tensor = torch.special.ndtr(normal)
-    uniform[:, :, 16] = uniform[:, :1, 16]
+    uniform[:, :, Drawn.FLIP] = uniform[:, :1, Drawn.FLIP]
     return uniform
 
 
@@ -156,7 +179,7 @@ def _normal_paths(
     low, high = memory_s
     memory = low * (high / low) ** torch.rand(clips, 1, generator=generator)
     keep = torch.exp(-1 / (memory * frame_rate))  # (clips, 1)
-    steps = torch.randn(frames, clips, DRAWN, generator=generator)
+    steps = torch.randn(frames, clips, len(Drawn), generator=generator)
     path = [steps[0]]
     for step in steps[1:]:
         path.append(keep * path[-1] + (1 - keep**2).sqrt() * step)

@@ -29,7 +29,7 @@ class Batch:
         lengths: (B,) int64, frames of each clip; they sum to N.
         labels: (B,) int64.
         chosen: (B,) int64, positions of the clips among those that are learnt from.
-        noise: (B, 20) uniform numbers for each clip's disturbance.
+        noise: (B, len(Drawn)) uniform numbers for each clip's disturbance.
         seed: of whatever else is random in the step.
     """
 

@@ -4,12 +4,12 @@ import pytest
 import torch
 
 from seqfer.errors import OptionError
-from seqfer.training.augmentation import DRAWN, Strength, wander
+from seqfer.training.augmentation import Drawn, Strength, wander
 
 
 def test_wandering_is_uniform_overall_and_smooth_in_time() -> None:
     paths = wander(100, 25.0, torch.Generator().manual_seed(0), clips=400)
-    assert paths.shape == (400, 100, DRAWN)
+    assert paths.shape == (400, 100, len(Drawn))
     values = paths[:, :, :16].flatten()
     assert values.mean() == pytest.approx(0.5, abs=0.02)
     assert torch.histc(values, 5, 0, 1).div(values.numel()).numpy() == pytest.approx(0.2, abs=0.02)
