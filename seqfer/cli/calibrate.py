@@ -29,9 +29,11 @@ def calibrate(
 ) -> None:
     """Fit one temperature on the validation split and store it in the model.
 
-    What the model answers stays the same; how sure it says to be changes.
+    What the model answers stays the same, but for clips that are longer than it reads at once or have gaps; how
+    sure it says to be changes.
     """
-    from seqfer.evaluation.calibration import TEMPERATURES, fit_temperature, log_loss, reliability, soften
+    from seqfer.evaluation.calibration import TEMPERATURES, fit_temperature, log_loss, reliability
+    from seqfer.evaluation.predictions import predict
     from seqfer.files import check_output, output_folder, sha256_of
     from seqfer.models.checkpoint import DESCRIPTION, WEIGHTS, load_checkpoint, save_checkpoint
     from seqfer.models.heads import soften as soften_head
@@ -42,12 +44,16 @@ def calibrate(
         check_output(output, overwrite)
     checkpoint = load_checkpoint(model)
     predictor = Predictor(checkpoint.model, choose_device(device), "float32")
-    predictions, _, _ = read_split(
+    predictions, packed, _ = read_split(
         predictor, checkpoint.provenance.training, data, "validation", faces, cache, picture_rate
     )
     before, truth = predictions.probabilities, predictions.truth
     temperature = fit_temperature(before, truth)
-    after = soften(before, temperature)
+    soften_head(checkpoint.model.head, temperature)
+    # Read again: of a clip in several windows the model softens each, not their mean.
+    clips = {clip.clip_id: clip for clip in packed.clips}
+    chosen = [clips[name] for name in predictions.clip_ids]
+    after = predict(Predictor(checkpoint.model, predictor.device, "float32"), packed, chosen).probabilities
     eces = [reliability(values, truth).ece for values in (before, after)]
     losses = [log_loss(values, truth) for values in (before, after)]
     earlier = checkpoint.provenance.training.get("calibration", {}).get("temperature", 1.0)
@@ -60,7 +66,6 @@ def calibrate(
         "data_sha256": sha256_of(data),
         "split": "validation",
     }
-    soften_head(checkpoint.model.head, temperature)
     training = {**checkpoint.provenance.training, "calibration": figures}
     with output_folder(place, replaces, (DESCRIPTION, WEIGHTS)) as folder:
         save_checkpoint(folder, checkpoint.model, replace(checkpoint.provenance, training=training))

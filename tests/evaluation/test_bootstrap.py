@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from seqfer.evaluation.bootstrap import bootstrap_intervals, draw, figures_of
+from seqfer.evaluation.bootstrap import bootstrap_intervals, draw, figures_of, interval
 from seqfer.evaluation.metrics import metrics, wilson_interval
 
 
@@ -70,3 +70,7 @@ def test_the_same_seed_draws_the_same_units_for_any_predictions() -> None:
     _, other = answers(60, 3, 0.9, seed=7)
     first, second = (draw(truth, predicted, np.arange(60), 3, 20, seed=3) for predicted in (one, other))
     assert (first.sum(2) == second.sum(2)).all()  # the same truths were drawn
+
+
+def test_an_interval_leaves_out_a_fortieth_on_either_side() -> None:
+    assert interval(np.arange(1001.0)) == (25.0, 975.0)

@@ -134,3 +134,13 @@ def test_what_is_no_evaluation_is_named(tmp_path: Path) -> None:
     (tmp_path / "predictions.csv").write_text("a,b\n1,2\n")
     with pytest.raises(DatasetError, match="is no table of predictions"):
         read_answers(tmp_path)
+
+
+def test_subjects_come_and_go_together_for_both() -> None:
+    """The second model is right for every other person, so which people there are decides who is ahead."""
+    subject, truth = np.arange(400) % 20, np.arange(400) // 20 % 2
+    clips = tuple(f"clip {k}" for k in range(400))
+    one = Answers(LABELS, clips, tuple(f"S{number}" for number in subject), truth, truth)
+    other = replace(one, predicted=np.where(subject % 2, truth, 2))
+    _, _, _, low, high = compare(one, other).figures["accuracy"]
+    assert high - low > 0.3

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from matplotlib.patches import Rectangle
 
-from seqfer.evaluation.calibration import reliability
+from seqfer.evaluation.calibration import Reliability, reliability
 from seqfer.evaluation.figures import (
     plot_classes,
     plot_confusion_matrix,
@@ -108,3 +108,17 @@ def test_a_sheet_has_a_place_for_every_face_and_is_drawn_without_any() -> None:
     figure = plot_mistakes(faces, [f"face {k}" for k in range(8)], "mistakes")
     assert [axes.get_title() for axes in figure.axes if axes.get_title()] == [f"face {k}" for k in range(8)]
     plot_mistakes([], [], "mistakes").canvas.draw()
+
+
+def test_rows_of_a_drawn_matrix_are_the_truth() -> None:
+    (axes,) = plot_confusion_matrix(MATRIX, LABELS, "t", False).axes
+    assert {text.get_position(): text.get_text() for text in axes.texts}[(1, 0)] == "2"  # x, then y
+    assert np.asarray(axes.images[0].get_array())[0].tolist() == [0.8, 0.2, 0.0]
+
+
+def test_bars_of_reliability_are_the_accuracy_in_each_bin() -> None:
+    found = Reliability(np.array([4, 0, 6]), np.array([0.2, 0, 0.9]), np.array([0.25, 0, 0.5]))
+    upper = plot_reliability(found, "t").axes[0]
+    bars = [bar for bar in upper.patches if isinstance(bar, Rectangle) and bar.get_height() > 0]
+    assert [bar.get_x() for bar in bars] == pytest.approx([0, 2 / 3])
+    assert [bar.get_height() for bar in bars] == [0.25, 0.5]

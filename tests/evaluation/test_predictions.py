@@ -130,3 +130,13 @@ def test_predictions_of_different_labels_are_not_counted_together() -> None:
     others = LabelSet(("angry", "sad", "happy"))  # the same ones in another order
     with pytest.raises(OptionError, match="predictions of different label sets cannot be counted together"):
         pooled([predictions(count=5), predictions(count=5, labels=others)])
+
+
+def test_a_clips_own_times_count(packed: PackedClips, predictor: Predictor) -> None:
+    slow = [replace(clip, times_s=tuple(5 * time for time in clip.times_s)) for clip in packed.clips]
+    found, even = (predict(predictor, packed, clips) for clips in (slow, packed.clips))
+    clip = slow[4]
+    frames, whole = predictor.read_clip(predictor.encode(np.array(packed.frames_of(clip))), np.array(clip.times_s))
+    assert found.frame_probabilities[4] == pytest.approx(frames, abs=1e-4)
+    assert found.probabilities[4] == pytest.approx(whole, abs=1e-4)
+    assert np.abs(found.frame_probabilities[4] - even.frame_probabilities[4]).max() > 1e-3

@@ -2,12 +2,14 @@ from __future__ import annotations
 
 import csv
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from sklearn import metrics as sk
 
+from seqfer.evaluation.calibration import reliability
 from seqfer.evaluation.report import (
     OWN_FILES,
     WHAT_IT_SAYS,
@@ -16,6 +18,7 @@ from seqfer.evaluation.report import (
     to_markdown,
     write_evaluation,
 )
+from seqfer.evaluation.tables import percent
 from seqfer.labels import LabelSet
 from tests.evaluation.examples import predictions
 
@@ -81,3 +84,70 @@ def test_mistakes_come_with_the_surest_first() -> None:
     wrong = made.predicted != made.truth
     assert confidences[found[0]] == confidences[wrong].max()
     assert len(most_confident_mistakes(made, 1000)) == wrong.sum()
+
+
+def test_intervals_are_those_of_subjects() -> None:
+    right = np.arange(400) % 20 % 2 == 0  # of 20 people, each is always or never read rightly
+    probabilities = np.where(right[:, None], [0.8, 0.1, 0.1], [0.1, 0.8, 0.1])
+    made = replace(predictions(400, 20), truth=np.zeros(400, np.int64), probabilities=probabilities)
+    low, high = evaluate(made, ORIGIN).intervals["accuracy"]
+    assert high - low > 0.3
+
+
+def test_classes_subjects_and_calibration_are_what_others_make_of_them(tmp_path: Path) -> None:
+    made = predictions()
+    write_evaluation(evaluate(made, ORIGIN), tmp_path, frames=True)
+    document = json.loads((tmp_path / "metrics.json").read_text())
+    assert document["ece"] == pytest.approx(reliability(made.probabilities, made.truth).ece)
+    precision, recall, f1, support = sk.precision_recall_fscore_support(
+        made.truth, made.predicted, labels=range(3)
+    )
+    for k, name in enumerate(made.labels):
+        assert list(document["classes"][name].values()) == pytest.approx(
+            [support[k], precision[k], recall[k], f1[k]]
+        )
+    for name, figures in document["subjects"].items():
+        own = np.array(made.subject_ids) == name
+        truth, predicted = made.truth[own], made.predicted[own]
+        assert figures["accuracy"] == pytest.approx(sk.accuracy_score(truth, predicted))
+        uar = sk.recall_score(truth, predicted, average="macro", labels=np.unique(truth))
+        assert figures["uar"] == pytest.approx(uar)
+
+
+def test_tables_hold_every_clip_and_frame_under_its_own_name(tmp_path: Path) -> None:
+    made = predictions()
+    # Frames that say something else than their clip.
+    frames = tuple(np.roll(shares, 1, axis=1) for shares in made.frame_probabilities)
+    made = replace(made, frame_probabilities=frames)
+    write_evaluation(evaluate(made, ORIGIN), tmp_path, frames=True)
+    names = list(made.labels)
+    for k, row in enumerate(rows_of(tmp_path / "predictions.csv")):
+        assert [float(row[f"p_{name}"]) for name in names] == pytest.approx(made.probabilities[k], abs=1e-5)
+        assert row["predicted"] == names[made.predicted[k]]
+    rows = iter(rows_of(tmp_path / "frame_predictions.csv"))
+    for k, clip in enumerate(made.clip_ids):
+        for time_s, shares in zip(made.frame_times_s[k], made.frame_probabilities[k], strict=True):
+            row = next(rows)
+            assert (row["clip_id"], float(row["time_s"])) == (clip, time_s)
+            assert (row["label"], row["predicted"]) == (names[made.truth[k]], names[int(shares.argmax())])
+            assert [float(row[f"p_{name}"]) for name in names] == pytest.approx(shares, abs=1e-5)
+    matrix = [[int(row[name]) for name in names] for row in rows_of(tmp_path / "confusion_matrix.csv")]
+    assert matrix == sk.confusion_matrix(made.truth, made.predicted).tolist()
+
+
+def test_every_line_of_the_report_shows_its_own_figure() -> None:
+    found = evaluate(predictions(47), ORIGIN)  # of which macro and weighted averages differ
+    text, figures = to_markdown(found), found.figures
+    shown = {
+        "accuracy (WAR)": figures.accuracy,
+        "UAR (mean recall of the classes)": figures.uar,
+        "macro F1": figures.macro_f1,
+        "macro precision": figures.macro_precision,
+        "weighted precision": figures.weighted_precision,
+        "weighted F1": figures.weighted_f1,
+    }
+    for name, value in shown.items():
+        assert f"| {name} | {percent(value)} |" in text
+    for k, name in enumerate(found.predictions.labels):
+        shares = (figures.precision[k], figures.recall[k], figures.f1[k])
+        assert f"| {name} | {figures.support[k]} | {' | '.join(map(percent, shares))} |" in text

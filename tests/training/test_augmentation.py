@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import math
+
 import pytest
 import torch
 
 from seqfer.errors import OptionError
-from seqfer.training.augmentation import Drawn, Strength, wander
+from seqfer.training.augmentation import Drawn, Strength, draw, still_noise, wander
 
 
 def test_wandering_is_uniform_overall_and_smooth_in_time() -> None:
@@ -31,3 +33,28 @@ def test_wandering_does_not_depend_on_the_frame_rate() -> None:
 def test_impossible_strengths_are_refused(values: dict[str, float]) -> None:
     with pytest.raises(OptionError, match=next(iter(values))):
         Strength(**values)
+
+
+def test_strengths_are_the_largest_disturbances() -> None:
+    limits = {"shift": 0.1, "zoom": 0.2, "stretch": 0.3, "gamma": 0.4, "shade": 0.5, "blur": 0.6, "noise": 0.7}
+    strength = Strength(**limits, rotation_deg=30, occlusion=1, flip=1, turn_deg=60, compression=0.8)
+    drawn = draw(strength, torch.full((1, len(Drawn)), 0.999999))
+    expected = {
+        **{name: limits[name] for name in ("zoom", "stretch", "gamma", "blur", "noise")},
+        **{f"{name}_{axis}": limits[name] for name in ("shift", "shade") for axis in "xy"},
+        "rotation": math.radians(30),
+        "yaw": math.radians(60),
+        "pitch": math.radians(60),
+        "occluder_width": 0.5,
+        "occluder_height": 0.5,
+        "flip": 1,
+        "compression": 0.8,
+    }
+    assert {name: float(getattr(drawn, name)) for name in expected} == pytest.approx(expected, abs=1e-4)
+
+
+def test_as_many_are_covered_as_asked_for_whatever_their_covers_size() -> None:
+    drawn = draw(Strength(occlusion=0.35), still_noise(4000, torch.Generator().manual_seed(0)))
+    widths = drawn.occluder_width[drawn.occluder_width > 0]
+    assert len(widths) / 4000 == pytest.approx(0.35, abs=0.03)
+    assert float(widths.max()) == pytest.approx(0.5, abs=0.01)

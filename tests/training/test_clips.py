@@ -104,3 +104,17 @@ def test_impossible_styles_are_refused() -> None:
         ClipStyle(fade_s=(0.5, 0.1))
     with pytest.raises(OptionError, match="calmest and undisturbed must lie in"):
         ClipStyle(calmest=-0.1)
+
+
+def test_pure_frames_show_one_still_alone() -> None:
+    made = clips(60, changes=1.0)
+    assert (made.pure == (made.targets.amax(2) == 1)).all()
+    assert not made.pure.all()
+
+
+def test_a_clip_that_changes_shows_another_expression_afterwards() -> None:
+    style = ClipStyle(changes=1.0, strength=NOTHING)
+    chosen = torch.zeros(400, dtype=torch.int64)
+    made = make_clips(STILLS, chosen, 100, torch.eye(7), style, torch.Generator().manual_seed(0))
+    kept = (made.targets[~made.steady][:, :, 0] == 1).all(1)
+    assert kept.float().mean() < 0.02  # those whose change lies at the clip's very end

@@ -164,3 +164,10 @@ def test_all_frames_of_a_clip_are_disturbed_alike() -> None:
     for clip in (images[:3], images[4:]):
         assert torch.allclose(clip, clip[:1].expand_as(clip), atol=1e-6)
     assert not torch.allclose(images[0], images[3], atol=0.05)
+
+
+def test_stretching_widens_and_shade_falls_from_edge_to_edge() -> None:
+    wide = apply(only(stretch=0.405))  # 1.22 times as wide, 0.82 times as high
+    assert spot(wide) == pytest.approx((0.5 - 0.2 * 1.224, 0.5 - 0.2 / 1.224), abs=0.02)
+    shade = apply(only(shade_y=0.4)) - apply(only())
+    assert shade[40:].mean() > 0.1 > -0.1 > shade[:8].mean()

@@ -75,3 +75,17 @@ def test_its_state_can_be_stored_and_taken_up() -> None:
     steps(again, second, 3)
     for one, other in zip(whole.parameters(), again.parameters(), strict=True):
         assert torch.equal(one, other)
+
+
+def test_momentum_looks_ahead() -> None:
+    """Nesterov's: the step is that of the mean as it would be with the same gradient again."""
+    convolution = nn.Conv2d(4, 4, 3, bias=False)
+    one, other = torch.randn(2, *convolution.weight.shape, generator=torch.Generator().manual_seed(0))
+    optimizer = Muon([{"params": [convolution.weight], "weight_decay": 0.0}], 0.01, 0.9)
+    for gradient in (one, other):
+        before, convolution.weight.grad = convolution.weight.detach().clone(), gradient
+        optimizer.step()
+    mean = 0.9 * 0.1 * one + 0.1 * other
+    ahead = (0.1 * other + 0.9 * mean).flatten(1)
+    expected = orthogonal(ahead) * 0.01 * 0.2 * 6  # 36 on its longer side
+    torch.testing.assert_close((before - convolution.weight.detach()).flatten(1), expected)

@@ -89,3 +89,15 @@ def test_curves_show_every_figure_and_the_epoch_that_was_chosen() -> None:
     assert list(middle.lines[0].get_ydata()) == pytest.approx([10 * epoch for epoch in range(1, 8)])
     assert "kept: epoch 4" in [text.get_text() for text in middle.get_legend().get_texts()]
     assert len(lower.lines) == 1
+
+
+def test_every_curve_shows_its_own_figure() -> None:
+    made = history(7, best=4)
+    for entry in made:
+        entry["validation"] |= {"uar": 0.05 * entry["epoch"], "log_loss": 3 / entry["epoch"]}
+        entry["rate"] = 0.001 * entry["epoch"]
+    upper, middle, lower = plot_curves(made).axes
+    epochs = range(1, 8)
+    assert list(upper.lines[1].get_ydata()) == pytest.approx([3 / k for k in epochs])
+    assert list(middle.lines[1].get_ydata()) == pytest.approx([5 * k for k in epochs])
+    assert list(lower.lines[0].get_ydata()) == pytest.approx([0.001 * k for k in epochs])

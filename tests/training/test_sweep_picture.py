@@ -98,3 +98,10 @@ def test_every_grid_can_be_drawn(grid: list[str], cells: int, outcome: Outcome) 
     curves = [axes for axes in figure.axes if axes.get_xlabel() == "epoch" or axes.get_title()]
     assert sum(len(lines(axes)) for axes in curves) == cells
     assert len({line.get_color() for axes in curves for line in axes.lines}) <= len(COLOURS)
+
+
+def test_rings_stand_where_each_run_was_best() -> None:
+    results = made(["seed=0,1"], [run(0.25, 0.5), run(0.75)])
+    (curves,) = (axes for axes in plot_sweep(results).axes if axes.get_ylabel() == "validation accuracy, %")
+    rings = [np.asarray(line.get_ydata(), float).tolist() for line in curves.lines if line.get_marker() == "o"]
+    assert rings == [[50], [75]]

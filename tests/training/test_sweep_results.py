@@ -187,3 +187,11 @@ def test_the_files_hold_a_row_for_each_cell(tmp_path: Path) -> None:
     with Image.open(tmp_path / "sweep.png") as picture:
         assert picture.format == "PNG"
         assert min(picture.size) > 500
+
+
+def test_the_table_holds_each_runs_own_interval(tmp_path: Path) -> None:
+    write_results(made(["seed=0,1"], [run(0.25, 0.5), run(0.75)]), tmp_path)
+    with (tmp_path / "sweep.csv").open(newline="") as file:
+        row = next(csv.DictReader(file))
+    exact = binomtest(100, CLIPS).proportion_ci(method="wilson")
+    assert (float(row["accuracy_low"]), float(row["accuracy_high"])) == pytest.approx((exact.low, exact.high))
