@@ -1,17 +1,25 @@
 from __future__ import annotations
 
 import threading
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 import seqfer
-from seqfer.annotation import Annotator, StageSeconds
+from seqfer import annotation
+from seqfer.annotation import Annotator, StageSeconds, _Collected
 from seqfer.demo import portrait_path
 from seqfer.errors import ModelError, OptionError, VideoError
+from seqfer.faces.types import Detection, FrameFaces, TrackedFace
+from seqfer.models.classifier import Architecture, SequenceClassifier
+from seqfer.models.heads import BiLSTMHead
+from seqfer.models.inference import Predictor
 from seqfer.timeline.types import SegmentOptions, Timeline
 from seqfer.video.opening import open_video
+from seqfer.video.types import DecodeReport, VideoInfo
 from tests.media import write_clip
 
 
@@ -222,3 +230,49 @@ def test_a_picture_that_is_gone_is_lost_and_no_more(annotator: Annotator, tmp_pa
     assert timeline.frame_index.tolist() == [0, 1, 3]
     assert timeline.provenance["decoding"]["lost"] == 1
     assert len(timeline.provenance["video_sha256"]) == 64
+
+
+def test_faces_come_together_whatever_their_tracks_and_times(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A glimpse is left out, the others are numbered anew, and each is read along its own frames and times."""
+    monkeypatch.setattr(annotation, "FACES_AT_FIRST", 4)
+    monkeypatch.setattr(annotation, "BATCH", 3)
+    torch.manual_seed(0)
+    small = {"stem_width": 8, "widths": (8, 16), "blocks": (1, 1)}
+    model = SequenceClassifier(Architecture(encoder_settings=small, head_settings={"width": 8}, window_s=1.0))
+    assert isinstance(model.head, BiLSTMHead)
+    torch.nn.init.normal_(model.head.context.weight, std=1.5)
+    predictor = Predictor(model, torch.device("cpu"), "float32")
+
+    def crop(track: int, index: int) -> np.ndarray:
+        return np.random.default_rng(100 * track + index).integers(0, 256, (48, 48, 3), np.uint8)
+
+    def score(track: int, index: int) -> float:
+        return 0.7 + track / 100 + index / 1000
+
+    times = np.arange(12) * 0.3
+    tracks = {1: [0], 2: [*range(2, 12)], 5: [*range(5, 12)], 7: [10, 11]}  # the last one is there for 0.6 s
+    collected = _Collected(predictor)
+    for index, time_s in enumerate(times):
+        faces = [
+            TrackedFace(
+                track,
+                Detection((10.0 * track, index, 10.0 * track + 50, index + 50), score(track, index)),
+                crop(track, index),
+            )
+            for track, frames in tracks.items()
+            if index in frames
+        ]
+        collected.add(FrameFaces(2 * index, time_s, tuple(faces)))
+    collected.flush()
+    info = VideoInfo(Path("a.mp4"), 640, 480, Fraction(10), None, None)
+    report = DecodeReport(len(times), end_s=times[-1] + 0.3)
+    made = collected.timeline(info, report, SegmentOptions(), {}, StageSeconds())
+    assert made.tracks() == [1, 2, 3]
+    for number, track in enumerate((2, 5, 7), start=1):
+        rows, frames = np.flatnonzero(made.track_id == number), tracks[track]
+        assert made.face_frame[rows].tolist() == frames
+        assert made.boxes[rows, :2].tolist() == [[10.0 * track, index] for index in frames]
+        assert made.detection_score[rows] == pytest.approx([score(track, index) for index in frames])
+        embeddings = predictor.encode(np.stack([crop(track, index) for index in frames]))
+        expected = predictor.read_track(embeddings, times[frames])
+        assert made.probabilities[rows] == pytest.approx(expected, abs=2e-3)

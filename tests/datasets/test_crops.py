@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from seqfer.datasets.crops import Cropper, CropSettings
+from seqfer.datasets.crops import Cropper, CropSettings, _main_face
 from seqfer.datasets.types import ClipRecord
 from seqfer.demo import portrait_path
 from seqfer.errors import DatasetError, OptionError, VideoError
+from seqfer.faces.types import Detection, FrameFaces, TrackedFace
 from seqfer.preprocess import Preprocess
 from seqfer.video.opening import open_video
 from seqfer.video.stills import read_image
@@ -189,3 +190,11 @@ def test_what_cannot_be_read_is_named(tmp_path: Path) -> None:
 def test_settings_check_themselves(changes: dict[str, Any], message: str) -> None:
     with pytest.raises(OptionError, match=message):
         CropSettings(**changes)
+
+
+def test_the_main_face_is_the_larger_one_not_the_one_that_stays_longer() -> None:
+    def seen(track: int, side: float) -> TrackedFace:
+        return TrackedFace(track, Detection((0, 0, side, side), 0.9), np.full((8, 8, 3), track, np.uint8))
+
+    frames = [FrameFaces(k, k / 25, (seen(1, 20), *([seen(2, 90)] if k > 1 else []))) for k in range(6)]
+    assert [crop[0, 0, 0] for _, crop in _main_face(frames)] == [2] * 4

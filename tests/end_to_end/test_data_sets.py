@@ -4,18 +4,24 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
-from seqfer.datasets.manifest import read_manifest
+from seqfer.datasets.manifest import read_manifest, write_manifest
 from seqfer.datasets.packed import read_packed
+from seqfer.datasets.types import Manifest
 from seqfer.demo import portrait_path
+from seqfer.evaluation.calibration import log_loss, reliability
+from seqfer.evaluation.predictions import predict
 from seqfer.evaluation.report import OWN_FILES
 from seqfer.models.bundled import model_folder
 from seqfer.models.checkpoint import load_checkpoint
+from seqfer.models.inference import Predictor
 from seqfer.preprocess import Preprocess
 from tests.end_to_end.commands import Run, seqfer
 from tests.media import write_clip
@@ -200,6 +206,30 @@ def test_an_evaluation_from_a_folder_to_a_report(tmp_path: Path, run_here: Run) 
         assert done.returncode == 0, done.stderr
         found.append(json.loads((tmp_path / "eval" / "metrics.json").read_text())["faces"])
     assert found == ["mediapipe", "none"]
+
+
+def test_calibration_says_what_the_calibrated_model_is_worth(tmp_path: Path, run_here: Run) -> None:
+    """Also of clips that are read in two windows, of which it softens each, not their mean."""
+    rng = np.random.default_rng(0)
+    for number in range(4):
+        folder = tmp_path / "clips" / ("happy", "sad")[number % 2] / f"{number}"
+        folder.mkdir(parents=True)
+        for index in range(120):  # 4.8 s
+            face = rng.integers(0, 256, (48, 48)) if index < 60 else np.full((48, 48), 60 * number)
+            Image.fromarray(face.astype(np.uint8)).save(folder / f"{index:03d}.png")
+    shutil.copytree(model_folder("compact"), tmp_path / "model")
+    assert run_here("manifest", "folder", "clips", "-o", "m.csv", cwd=tmp_path).returncode == 0
+    manifest = tmp_path / "m.csv"
+    records = [replace(record, split="validation") for record in read_manifest(manifest).records]
+    write_manifest(Manifest(tuple(records)), manifest)
+    done = run_here("calibrate", "model", "--data", "m.csv", "--faces", "none", "--cache", "cache", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    calibrated, packed = load_checkpoint(tmp_path / "model"), read_packed(tmp_path / "cache")
+    predictor = Predictor(calibrated.model, torch.device("cpu"), "float32")
+    found = predict(predictor, packed, packed.clips)
+    figures = calibrated.provenance.training["calibration"]
+    assert figures["log_loss"][1] == pytest.approx(log_loss(found.probabilities, found.truth), rel=1e-6)
+    assert figures["ece"][1] == pytest.approx(reliability(found.probabilities, found.truth).ece, rel=1e-6)
 
 
 def test_a_model_is_calibrated_on_its_validation_split(tmp_path: Path, run_here: Run) -> None:

@@ -15,7 +15,8 @@ import pytest
 from seqfer.demo import portrait_path
 from seqfer.errors import OptionError
 from seqfer.faces.geometry import overlap
-from seqfer.faces.mediapipe import quiet_start
+from seqfer.faces.haar import _detection
+from seqfer.faces.mediapipe import _moved, quiet_start
 from seqfer.faces.types import DETECTORS, Detection, Detector, create_detector
 from seqfer.video.opening import open_video
 from seqfer.video.stills import read_image
@@ -168,3 +169,16 @@ def test_two_threads_that_start_at_once_leave_stderr_as_it_was() -> None:
     for thread in threads:
         thread.join()
     assert os.path.samestat(os.fstat(2), before)
+
+
+def test_what_a_close_up_shows_is_brought_back_to_the_frame() -> None:
+    landmarks = np.array([[12, 25]] * 6, np.float32)
+    moved = _moved(Detection((10, 20, 30, 40), 0.9, landmarks), 100, 200, 2.0)
+    assert np.asarray(moved.landmarks).tolist() == [[124, 250]] * 6
+    assert moved.box == (120, 240, 160, 280)
+
+
+def test_a_cascades_square_becomes_a_box_of_the_houses_convention() -> None:
+    x1, y1, x2, y2 = _detection((100, 200, 112, 112), 5.0).box
+    assert (x1, x2, y2 - y1) == pytest.approx((106, 206, 100))
+    assert (y1 + y2) / 2 == pytest.approx(256 + 0.14 * 100)

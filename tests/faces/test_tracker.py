@@ -148,3 +148,10 @@ def test_followed_are_those_that_may_return() -> None:
         followed.append(tracker.followed)
     # A frame every half second: an absence of a second and one frame more is survived.
     assert followed == [{1, 2}, {1, 2}, {1, 2}, {1, 2}, {1}, {3}]
+
+
+def test_a_fast_face_is_expected_where_it_was_going() -> None:
+    """200 pixels a second, out of sight for 0.9 s: as far on as half a second would have carried it."""
+    seen = [[face(100 + 8 * k)] for k in range(15)]
+    back = [face(100 + 8 * 14 + 100)]
+    assert run([*seen, *[[]] * 22, back])[-1] == [1]

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from seqfer.labels import FER7
+from seqfer.live import board
 from seqfer.live.board import HELD_S, Board
 from seqfer.live.types import LiveFace, LiveFrame
 from seqfer.timeline.colours import rgb_of
@@ -113,3 +114,10 @@ def test_long_and_many_names_fit() -> None:
         shown = LiveFace(1, (10.0, 10.0, 60.0, 60.0), 0.9, np.roll(shares + np.eye(20)[0], leader))
         board = Board(names).draw(frame(shown, shown))
         assert board.shape == (540, 1284, 3)
+
+
+def test_the_leaders_share_is_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    written: list[str] = []
+    monkeypatch.setattr(board, "draw_text", lambda image, text, *rest: written.append(text))
+    Board(FER7.names).draw(frame(face(1, "happy")))
+    assert "70 %" in written

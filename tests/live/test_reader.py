@@ -167,3 +167,8 @@ def test_a_frame_says_where_its_faces_are(predictor: Predictor) -> None:
     boxes = {face.track_id: (face.box, face.score) for face in frames[-1].faces}
     assert boxes == {1: (RIGHT, 0.8), 2: (LEFT, 0.9)}
     assert "LiveFace(1, [100.0, 20.0, 140.0, 60.0]" in repr(frames[-1].faces[0])
+
+
+def test_a_slow_cameras_faces_appear_by_their_time_not_their_number(predictor: Predictor) -> None:
+    frames = read(predictor, np.arange(3) / 1.5, {k: [(LEFT, 0.9)] for k in range(3)})
+    assert numbers(frames) == [[], [1], [1]]

@@ -130,6 +130,23 @@ def test_parts_of_a_clip_weigh_as_long_as_they_are(mindful: Predictor) -> None:
     assert together == pytest.approx((stray + 75 * rest) / 76, abs=1e-3)
 
 
+def test_every_window_of_a_clip_counts(mindful: Predictor) -> None:
+    """Two and a half windows, a long gap, and less than half a window."""
+    window = mindful.window
+    count, rest = window * 5 // 2, window * 2 // 5
+    times = np.concatenate([np.arange(count) / 25, 99 + np.arange(rest) / 25])
+    embeddings = np.random.default_rng(0).normal(size=(len(times), SMALL["widths"][-1])).astype(np.float16)
+
+    def alone(part: slice) -> np.ndarray:
+        return mindful.read_clip(embeddings[part], times[part])[1]
+
+    parts = [*overlapping_windows(count, window, window // 2), slice(count, count + rest)]
+    expected = np.average(
+        [alone(part) for part in parts], axis=0, weights=[part.stop - part.start for part in parts]
+    )
+    assert mindful.read_clip(embeddings, times)[1] == pytest.approx(expected, abs=2e-3)
+
+
 def test_a_part_of_a_grid_reads_what_the_whole_reads() -> None:
     """However long the track, only what lies near the part counts."""
     rng = np.random.default_rng(0)

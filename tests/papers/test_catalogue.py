@@ -101,3 +101,12 @@ def test_unknown_names_list_the_known_ones() -> None:
         paper_of("p0")
     with pytest.raises(OptionError, match="p5 has no protocol 'x'; known: paper, clip, honest, grids"):
         paper_of("p5").protocol("x")
+
+
+@pytest.mark.parametrize("name", ["paper", "honest"])
+def test_hero_has_three_members_and_is_compared_with_the_other_system(name: str) -> None:
+    steps = steps_of(PAPERS["p3"].protocol(name))
+    trained = [step.arguments[1] for step in steps if step.arguments[0] == "train"]
+    assert trained == [f"papers/p3-{net}" for net in ("cnn-bilstm", "hero-shallow", "hero-middle", "hero-deep")]
+    (compared,) = (step.arguments for step in steps if step.arguments[0] == "compare")
+    assert compared[1:3] == (str(OUT / "hero-evaluation"), str(OUT / "cnn-bilstm-evaluation"))

@@ -67,3 +67,14 @@ def test_an_evaluation_that_is_not_there_is_named(content: str | None, tmp_path:
         (tmp_path / "b" / "metrics.json").write_text(content)
     with pytest.raises(OutputError, match="holds no evaluation"):
         rows_of(PAPER, PROTOCOL, tmp_path)
+
+
+def test_every_figure_stands_in_its_own_column(tmp_path: Path) -> None:
+    intervals = {"accuracy": [0.45, 0.55], "uar": [0.35, 0.45], "macro_f1": [0.25, 0.35]}
+    document = {"accuracy": 0.5, "uar": 0.4, "macro_f1": 0.3, "split": "test", "clips": 9, "leaky": ""}
+    document["intervals"] = {"units": 3, "method": "x over subjects", **intervals}
+    for name in "ab":
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "metrics.json").write_text(json.dumps(document))
+    values = rows_of(PAPER, PROTOCOL, tmp_path)[0].values
+    assert values == {"accuracy": (0.5, 0.45, 0.55), "uar": (0.4, 0.35, 0.45), "macro_f1": (0.3, 0.25, 0.35)}

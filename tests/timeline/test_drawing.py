@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from seqfer.labels import FER7
+from seqfer.timeline import drawing
 from seqfer.timeline.colours import rgb_of
 from seqfer.timeline.drawing import draw_bars, draw_box, draw_face, text_width
 
@@ -44,3 +45,12 @@ def test_bars_are_as_long_as_their_shares(named: bool) -> None:
 
 def test_longer_texts_are_wider() -> None:
     assert 0 < text_width("sad", 20) < text_width("surprise", 20) < text_width("surprise", 40)
+
+
+def test_a_box_is_named_by_track_leader_and_share(monkeypatch: pytest.MonkeyPatch) -> None:
+    said: list[str] = []
+    monkeypatch.setattr(drawing, "draw_named_box", lambda image, box, text, colour: said.append(text))
+    shares = np.full(7, 0.02)
+    shares[4] = 0.88
+    draw_box(np.zeros((90, 90, 3), np.uint8), (10, 10, 50, 50), 3, shares, FER7.names)
+    assert said == ["3  sad 0.88"]

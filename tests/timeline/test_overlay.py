@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import av
@@ -50,3 +51,17 @@ def test_frames_that_were_not_read_keep_the_last_box(tmp_path: Path) -> None:
     with open_video(tmp_path / "overlay.mp4") as video, open_video(source) as original:
         changed = [np.abs(a.image.astype(int) - b.image).max() > 60 for a, b in zip(video, original, strict=True)]
     assert changed == [True] * 6
+
+
+def test_every_face_of_a_frame_is_drawn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn: list[tuple[int, float, str]] = []
+
+    def noted(image: object, box: Sequence[float], track: int, shares: np.ndarray, names: Sequence[str]) -> None:
+        drawn.append((track, box[0], names[int(shares.argmax())]))
+
+    monkeypatch.setattr("seqfer.timeline.overlay.draw_face", noted)
+    times = [0.0, 0.04]
+    source = write_clip(tmp_path / "clip.mp4", times, size=(320, 180))
+    made = timeline({1: {0: "sad", 1: "sad"}, 2: {0: "happy"}}, 2, times=times, path=source)
+    write_overlay(made, tmp_path / "overlay.mp4")
+    assert drawn == [(1, 10.0, "sad"), (2, 20.0, "happy"), (1, 10.0, "sad")]

@@ -1,12 +1,15 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from matplotlib.collections import Collection
+from matplotlib.colors import to_hex
 from matplotlib.patches import Rectangle
 
+from seqfer.labels import FER7
 from seqfer.timeline.colours import COLOURS, colour_of, rgb_of
 from seqfer.timeline.plot import MOST_POINTS, MOST_TRACKS, _in_bins
 from seqfer.timeline.types import WHAT_IT_SAYS
@@ -110,3 +113,19 @@ def test_a_still_shows_a_bar_per_expression() -> None:
     shown = texts(made.plot())
     assert "happy 0.88" in shown
     assert "fear 0.02" in shown
+
+
+def test_colours_are_those_of_the_labels() -> None:
+    panel, strip = timeline({1: spans([("happy", 20), ("sad", 20)])}, 40).plot().axes
+    areas = [to_hex(tuple(np.asarray(area.get_facecolor())[0])) for area in panel.collections]
+    assert areas == [colour_of(name).lower() for name in FER7]
+    bars = sorted(
+        (bar.get_x(), to_hex(bar.get_facecolor())) for bar in strip.patches if isinstance(bar, Rectangle)
+    )
+    assert [colour for _, colour in bars] == [colour_of(name).lower() for name in ("happy", "sad")]
+
+
+def test_a_still_is_drawn_as_bars_of_its_shares() -> None:
+    made = replace(timeline({1: {0: "happy"}}, frames=1, times=[0.0]), end_s=0.0)
+    bars = [bar for bar in made.plot().axes[0].patches if isinstance(bar, Rectangle)]
+    assert [bar.get_height() for bar in bars] == pytest.approx(made.probabilities[0])

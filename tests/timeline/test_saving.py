@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import csv
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ import pytest
 from seqfer.errors import OptionError, OutputError, SeqferError
 from seqfer.files import check_output, output_folder
 from seqfer.timeline.saving import OWN_FILES, load_timeline
-from seqfer.timeline.types import WHAT_IT_SAYS
+from seqfer.timeline.types import WHAT_IT_SAYS, SegmentOptions
 from tests.timeline.examples import Faces, spans, timeline
 
 MADE = timeline(
@@ -160,3 +161,21 @@ def test_probabilities_still_sum_to_one_after_rounding(tmp_path: Path) -> None:
     timeline({1: faces}, frames=50).save(tmp_path / "out", ("csv",))
     table = pd.read_csv(tmp_path / "out" / "frames.csv")
     assert np.abs(table.filter(like="p_").sum(axis=1) - 1).max() < 5e-5
+
+
+def test_frames_keep_their_own_numbers_and_faces_their_boxes(tmp_path: Path) -> None:
+    """As with `--every 5`."""
+    options = SegmentOptions(smoothing_s=0.1, max_gap_s=0.7)
+    made = replace(
+        timeline({1: {1: "happy", 3: "sad"}}, 4, options=options),
+        frame_index=np.array([0, 5, 10, 15]),
+        boxes=np.array([[1.0, 2, 30, 40], [5, 6, 70, 80]]),
+    )
+    made.save(tmp_path / "out")
+    document = json.loads((tmp_path / "out" / "timeline.json").read_text())
+    assert document["faces"]["frame"] == [5, 15]
+    assert pd.read_csv(tmp_path / "out" / "frames.csv").frame.tolist() == [0, 5, 10, 15]
+    back = load_timeline(tmp_path / "out")
+    for name in ("frame_index", "face_frame", "boxes", "detection_score"):
+        assert (getattr(back, name) == getattr(made, name)).all(), name
+    assert (back.end_s, back.options) == (made.end_s, options)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -130,3 +131,36 @@ def test_segments_never_overlap_and_are_long_enough(seed: int, frames: int, gaps
         assert 0 <= segment.mean_probability <= 1
     for earlier, later in itertools.pairwise(segments):
         assert earlier.end_s <= later.start_s
+
+
+def shown(happy: float) -> list[float]:
+    """Probabilities of a face that is happy by so much; the rest is shared evenly."""
+    rest = (1 - happy) / 6
+    return [rest] * 3 + [happy] + [rest] * 3
+
+
+def test_the_mean_probability_is_that_of_the_frames_themselves() -> None:
+    shares = [0.6, 0.9, 0.6, 0.9, 1.0]
+    made = timeline({1: {k: shown(share) for k, share in enumerate(shares)}}, 5, rate=5)
+    (segment,) = made.segments(SegmentOptions(smoothing_s=0.5, min_duration_s=0))
+    assert segment.mean_probability == pytest.approx(np.mean(shares))
+
+
+def test_a_face_may_be_away_for_as_long_as_asked_for() -> None:
+    made = timeline({1: spans([("happy", 25), ("", 10), ("happy", 25)])}, 60)  # away for 0.4 s
+    options = SegmentOptions(smoothing_s=0, min_duration_s=0.25, max_gap_s=0.5)
+    assert found(made, options) == [(1, "happy", 0.0, 2.4)]
+    parted = found(made, replace(options, max_gap_s=0.3))
+    assert parted == [(1, "happy", 0.0, 1.0), (1, "happy", 1.4, 2.4)]
+
+
+def test_smoothing_steadies_what_flickers() -> None:
+    made = timeline({1: {k: shown(0.9 if k % 2 else 0.3) for k in range(20)}}, 20)
+    assert len(found(made, SegmentOptions(smoothing_s=0.4, min_duration_s=0))) == 1
+    assert len(found(made, SegmentOptions(smoothing_s=0, min_duration_s=0))) == 10
+
+
+def test_a_long_unsure_stretch_is_not_bridged() -> None:
+    unsure = dict.fromkeys(range(25, 50), (0.3, 0.1, 0.1, 0.2, 0.1, 0.1, 0.1))
+    made = timeline({1: {**spans([("happy", 25)]), **unsure, **spans([("happy", 25)], 50)}}, 75)
+    assert found(made, SegmentOptions(smoothing_s=0)) == [(1, "happy", 0.0, 1.0), (1, "happy", 2.0, 3.0)]

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
+from typing import cast
+
 import pytest
 import torch
 
 from seqfer.evaluation.metrics import gain_interval
-from seqfer.models.heads import BiLSTMHead
+from seqfer.models.heads import BiLSTMHead, SequenceOutput
 from seqfer.training.clip_figures import EncodedClips, measure_head
 
 
@@ -32,3 +35,30 @@ def test_figures_count_what_a_head_says() -> None:
     assert figures.frame_accuracy == figures.frame_accuracy_alone == pytest.approx(6 / 7)
     assert figures.frame_ece == pytest.approx(6 / 7 - sure, abs=1e-6)
     assert figures.changes_per_s == figures.changes_per_s_alone == 2  # two changes in two clips of half a second
+
+
+class _Told(torch.nn.Module):
+    """A head that says of frames what the embedding says, and of clips what it was told."""
+
+    def __init__(self, clip_logits: torch.Tensor) -> None:
+        super().__init__()
+        self.frame = torch.nn.Linear(2, 2, bias=False)
+        torch.nn.init.eye_(self.frame.weight)
+        self._clip_logits = clip_logits
+
+    def forward(self, embeddings: torch.Tensor, lengths: torch.Tensor) -> SequenceOutput:
+        weights = torch.full(embeddings.shape[:2], 1 / embeddings.shape[1])
+        return SequenceOutput(self.frame(embeddings), self._clip_logits, weights)
+
+
+def test_the_gain_is_the_heads_over_the_mean_of_its_frames() -> None:
+    shown = torch.tensor([[0, 0, 0], [1, 1, 0], [0, 1, 1]])
+    truth = torch.tensor([[0, 0, 0], [0, 0, 0], [1, 1, 1]])
+    embeddings, targets = (torch.nn.functional.one_hot(labels, 2).float() for labels in (shown, truth))
+    pure, steady = torch.ones(3, 3, dtype=torch.bool), torch.ones(3, dtype=torch.bool)
+    clips = EncodedClips(embeddings, targets, pure, steady)
+    figures = measure_head(cast(BiLSTMHead, _Told(torch.tensor([[2.0, 0], [2, 0], [0, 2]]))), clips, 25.0)
+    assert (figures.clip_accuracy, figures.clip_accuracy_of_means) == pytest.approx((1, 2 / 3))
+    assert figures.gain == gain_interval(1, 0, 3)
+    sure, clip = math.log(1 + math.exp(-1)), math.log(1 + math.exp(-2))
+    assert figures.log_loss == pytest.approx(clip + (6 * sure + 3 * (1 + sure)) / 9, abs=1e-6)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,11 +15,11 @@ from seqfer.errors import ModelError
 from seqfer.models.checkpoint import Checkpoint, Provenance, load_checkpoint
 from seqfer.models.classifier import Architecture, SequenceClassifier
 from seqfer.models.ensemble import ensemble_of
-from seqfer.models.heads import BiLSTMHead
+from seqfer.models.heads import BiLSTMHead, SequenceOutput
 from seqfer.training.augmentation import Strength, draw, still_noise
-from seqfer.training.clips import ClipStyle
+from seqfer.training.clips import Clips, ClipStyle
 from seqfer.training.disturbing import disturb
-from seqfer.training.head import HeadRecipe, HeadReport, frames_alone, train_head, with_head
+from seqfer.training.head import HeadRecipe, HeadReport, _loss, frames_alone, train_head, with_head
 from seqfer.training.state import RunState
 
 CPU = torch.device("cpu")
@@ -177,3 +178,33 @@ def test_it_learns_what_the_encoder_says_not_the_labels(encoder: SequenceClassif
     mislabelled = StillSet(TRAIN.images, (TRAIN.labels + 1) % 7)
     (report,) = train_head(model, mislabelled, VALIDATION, recipe, tmp_path, CPU, {})
     assert report.validation.frame_accuracy > report.validation.frame_accuracy_alone
+
+
+def test_the_step_of_the_lowest_loss_is_kept_and_the_rate_ends_at_nothing(
+    encoder: SequenceClassifier, tmp_path: Path
+) -> None:
+    recipe = replace(SHORT, report_every=4, peak_rate=0.05)
+    torch.manual_seed(0)
+    model = with_head(encoder, "bilstm", width=16)
+    reports = list(train_head(model, TRAIN, VALIDATION, recipe, tmp_path, CPU, {}))
+    losses = [report.validation.log_loss for report in reports]
+    assert [report.best for report in reports] == [
+        loss < min(losses[:k], default=math.inf) for k, loss in enumerate(losses)
+    ]
+    chosen = reports[losses.index(min(losses))].step
+    assert load_checkpoint(tmp_path / "best").provenance.training["chosen_step"] == chosen
+    state = torch.load(tmp_path / "state.pt", weights_only=True)
+    assert state["optimizer"]["param_groups"][0]["lr"] == pytest.approx(0, abs=1e-6)
+    assert isinstance(model.head, BiLSTMHead)
+    assert model.head.dropout.p == recipe.dropout
+
+
+def test_a_head_learns_frames_and_steady_clips() -> None:
+    torch.manual_seed(0)
+    output = SequenceOutput(torch.randn(2, 3, 2), torch.randn(2, 2), torch.ones(2, 3) / 3)
+    targets = torch.rand(2, 3, 2).softmax(2)
+    everywhere, steady = torch.ones(2, 3, dtype=torch.bool), torch.tensor([True, False])
+    clips = Clips(np.zeros((2, 3, 4, 4), np.uint8), targets, everywhere, steady)
+    frames = -(targets * output.frame_logits.log_softmax(2)).sum(2).mean()
+    clip = -(targets[0, 0] * output.clip_logits[0].log_softmax(0)).sum()
+    torch.testing.assert_close(_loss(output, clips), frames + clip)

@@ -19,6 +19,7 @@ from seqfer.models.checkpoint import Provenance, load_checkpoint, save_checkpoin
 from seqfer.models.heads import soften
 from seqfer.models.inference import Predictor
 from seqfer.training import loop, records
+from seqfer.training.augmentation import Strength
 from seqfer.training.config import TeacherConfig, TrainConfig
 from seqfer.training.loop import Trainer
 from seqfer.training.reports import EpochReport, StepReport
@@ -393,3 +394,73 @@ def test_a_run_that_goes_on_within_an_epoch_leaves_the_best_one_alone(
     next(reports)
     reports.close()
     assert_same(best, weights_of(tmp_path / "best"))
+
+
+PLAIN = {
+    "optimizer__name": "sgd",
+    "optimizer__rate": 1.0,
+    "optimizer__momentum": 0.0,
+    "optimizer__weight_decay": 0.0,
+    "schedule__name": "constant",
+    "precision": "float32",
+}
+
+
+def stepped(run: Trainer) -> torch.Tensor:
+    """How far one step at rate 1 moves the weights."""
+    before = [weight.detach().clone() for weight in run.model.parameters()]
+    run.model.train()
+    run._learn(next(run._batches.epoch(0)), 1.0)
+    moved = zip(before, run.model.parameters(), strict=True)
+    return torch.cat([(old - new.detach()).flatten() for old, new in moved])
+
+
+def test_both_losses_weigh_as_they_are_set(tmp_path: Path) -> None:
+    weights = [(1.0, 0.0), (0.0, 1.0), (0.5, 2.0)]
+    configs = [small_config(**PLAIN, loss__clip=clip, loss__frame=frame) for clip, frame in weights]
+    clip, frame, both = (stepped(trainer(config, tmp_path / str(k))) for k, config in enumerate(configs))
+    torch.testing.assert_close(both, 0.5 * clip + 2 * frame, rtol=1e-3, atol=1e-5)
+
+
+def test_gradients_are_clipped(tmp_path: Path) -> None:
+    moved = stepped(trainer(small_config(**PLAIN, optimizer__clip_norm=0.01), tmp_path))
+    assert moved.norm().item() == pytest.approx(0.01, rel=1e-3)
+
+
+def test_balanced_classes_weigh_the_more_the_rarer_they_are(tmp_path: Path) -> None:
+    some = [clip for k, clip in enumerate(split_of(CLIPS, "train")) if clip.label != "sad" or k % 4 == 0]
+    config = small_config(loss__class_weights="balanced")
+    run = Trainer(config, CLIPS, some, split_of(CLIPS, "validation"), tmp_path, CPU)
+    counts = [sum(clip.label == name for clip in some) for name in ("angry", "happy", "sad")]
+    assert run._weights is not None
+    assert run._weights.tolist() == pytest.approx([len(some) / (3 * count) for count in counts])
+
+
+def test_the_rate_changes_from_step_to_step(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(loop, "REPORT_EVERY_S", 0.0)
+    run = trainer(small_config(epochs=2, schedule__name="cosine"), tmp_path)
+    rates = [report.rate for report in run.run() if isinstance(report, StepReport)]
+    peak = rates[0]
+    assert rates == pytest.approx([peak * (0.5 + 0.5 * math.cos(math.pi * k / 12)) for k in range(12)])
+
+
+def test_images_are_disturbed_and_mixed(tmp_path: Path) -> None:
+    undisturbed: dict[str, object] = {"augmentation": dict.fromkeys(vars(Strength()), 0.0)}
+    settings: dict[str, dict[str, object]] = {
+        "plain": undisturbed,
+        "disturbed": {},
+        "mixed": {**undisturbed, "loss__mixup": 1.0},
+    }
+    runs = {name: trainer(small_config(**changes), tmp_path / name) for name, changes in settings.items()}
+    batch = next(runs["plain"]._batches.epoch(0))
+    own = runs["plain"].model.architecture.preprocess(batch.crops)
+    seen = {name: run._images(batch) for name, run in runs.items()}
+    torch.testing.assert_close(seen["plain"][0], own)
+    assert (seen["disturbed"][0] - own).abs().mean() > 0.05
+    mixed, mix = seen["mixed"]
+    assert mix is not None
+    # The first frame of the first clip, with the frame at the same share of its partner's length.
+    partner = int(mix.partner[0])
+    starts = batch.lengths.cumsum(0) - batch.lengths
+    place = int(starts[partner] + batch.lengths[partner] // (2 * batch.lengths[0]))
+    torch.testing.assert_close(mixed[0], mix.share * own[0] + (1 - mix.share) * own[place])

@@ -73,3 +73,22 @@ def test_ravdess_recordings_without_sound_are_not_counted_again(tmp_path: Path) 
     found = LAYOUTS["ravdess"](root, LayoutOptions())
     assert [record.clip_id for record in found.records] == ["01-01-03-02-01-01-12", "02-01-04-02-01-01-12"]
     assert found.left_out[0][0].name == "02-01-03-02-01-01-12.mp4"
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "codes"),
+    [
+        (
+            "ravdess",
+            "01-01-{}-01-01-01-01.mp4",
+            "01 neutral 02 calm 03 happy 04 sad 05 angry 06 fear 07 disgust 08 surprise",
+        ),
+        ("crema-d", "1001_DFA_{}_XX.flv", "ANG angry DIS disgust FEA fear HAP happy NEU neutral SAD sad"),
+        ("jaffe", "KA.{}1.39.tiff", "AN angry DI disgust FE fear HA happy NE neutral SA sad SU surprise"),
+    ],
+)
+def test_every_code_means_what_its_authors_say(tmp_path: Path, kind: str, name: str, codes: str) -> None:
+    words = codes.split()
+    for code, label in zip(words[::2], words[1::2], strict=True):
+        (record,) = LAYOUTS[kind](touch(tmp_path / code, name.format(code)), LayoutOptions()).records
+        assert record.label == label
