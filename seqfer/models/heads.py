@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import inf, log
 from typing import Any
 
 import torch
@@ -108,7 +109,8 @@ class BiLSTMHead(nn.Module):
     Frame logits are the sum of two readings, a linear one of the frame's own embedding and one of the LSTM's
     context, and may be averaged over neighbours (`NearMean`). Clip logits are the same sum over attention-pooled
     embeddings and contexts. The context's part starts at zero, so that an untrained head without reach reads like
-    `MeanHead`. A clip of one frame has no context, and is read as the frame alone.
+    `MeanHead`. A clip of one frame has no context, and is read as the frame alone; with `calm`, so is every clip
+    in which nothing changes.
 
     Sources: Graves & Schmidhuber, Neural Networks 18, 2005 (BiLSTM); Yang et al., NAACL 2016 (attention).
     """
@@ -121,6 +123,7 @@ class BiLSTMHead(nn.Module):
         layers: int = 1,
         dropout: float = 0.0,
         reach: int = 0,
+        calm: float = 0.0,
     ) -> None:
         """
         Args:
@@ -130,8 +133,13 @@ class BiLSTMHead(nn.Module):
             layers: LSTM layers.
             dropout: share of embedding and context entries dropped in training.
             reach: neighbours on either side over which a frame's reading is averaged; 0 leaves it alone.
+            calm: variance of a clip's frames, in squared logits of the linear reading and on average over labels,
+                at which the context begins to count by half, which is learnt from there: where frames agree there
+                is nothing for it to correct. 0 lets it always count in full.
         """
         super().__init__()
+        if not 0 <= calm < inf:
+            raise ModelError(f"calm must be a variance, or 0: {calm}")
         self.dropout = nn.Dropout(dropout)
         self.frame = nn.Linear(embedding_dim, labels)
         self.norm = nn.LayerNorm(embedding_dim)
@@ -140,11 +148,14 @@ class BiLSTMHead(nn.Module):
         attention = nn.Linear(width, 1, bias=False)
         self.score = nn.Sequential(nn.Linear(2 * width, width), nn.Tanh(), attention)
         self.near = NearMean(reach) if reach else None
+        self.calm = nn.Parameter(torch.tensor(log(calm))) if calm else None
         nn.init.zeros_(self.context.weight)
         nn.init.zeros_(attention.weight)
 
     def soften(self, temperature: float) -> None:
         _divide(temperature, self.frame, self.context)
+        if self.calm is not None:
+            self.calm.sub_(2 * log(temperature))
 
     def forward(self, embeddings: Tensor, lengths: Tensor) -> SequenceOutput:
         frames = embeddings.shape[1]
@@ -155,8 +166,11 @@ class BiLSTMHead(nn.Module):
 
     def read(self, embeddings: Tensor, context: Tensor, mask: Tensor) -> SequenceOutput:
         """What embeddings (B, T, D) and the LSTM's context (B, T, 2 * width) say, where `mask` (B, T) is true."""
-        neighboured = (mask.sum(1) > 1)[:, None, None]
-        context = self.dropout(context) * neighboured
+        counts = (mask.sum(1) > 1)[:, None, None].to(embeddings)
+        if self.calm is not None:
+            varies = _variance(self.frame(embeddings), mask)
+            counts = varies / (varies + self.calm.exp())
+        context = self.dropout(context) * counts
         embeddings = self.dropout(embeddings) * mask[:, :, None]
         scores = self.score(context).squeeze(2).masked_fill(~mask, float("-inf"))
         attention = torch.softmax(scores, dim=1)
@@ -170,6 +184,14 @@ class BiLSTMHead(nn.Module):
             self.frame(pooled_embedding) + self.context(pooled_context),
             attention,
         )
+
+
+def _variance(readings: Tensor, mask: Tensor) -> Tensor:
+    """How much the readings (B, T, K) of each clip's own frames vary, on average over labels: (B, 1, 1)."""
+    present = mask[:, :, None].to(readings)
+    frames = present.sum(1, keepdim=True)
+    means = (readings * present).sum(1, keepdim=True) / frames
+    return ((readings - means).square() * present).sum(1, keepdim=True).mean(2, keepdim=True) / frames
 
 
 def _average(embedding_dim: int, labels: int, parts: tuple[int, ...] = ()) -> nn.Module:

@@ -25,8 +25,9 @@ class ModelConfig:
             resnet50_flat.
         encoder_settings: arguments of the encoder beyond its channels, as `widths` of compact and vgg.
         head: bilstm, or mean, which reads each frame alone and a clip as the mean of its frames.
-        head_settings: width, layers and dropout of bilstm, and reach: neighbours on either side over which a
-            frame's reading is averaged; dropout of mean.
+        head_settings: width, layers and dropout of bilstm; reach: neighbours on either side over which a frame's
+            reading is averaged; calm: variance of the frames' own logits at which what comes before and after
+            begins to count by half, 0 for always in full; dropout of mean.
         size: side of the square face crops, in pixels.
         channels: 1 for grey, 3 for colour.
         geometry: the part of the frame around a detected face that a crop shows.

@@ -14,12 +14,16 @@ DIM, LABELS = 16, 7
 LENGTHS = torch.tensor([9, 1, 4])
 
 
-@pytest.fixture(params=[*HEADS, "bilstm that reaches"])
+@pytest.fixture(params=[*HEADS, "bilstm that reaches", "bilstm, calm"])
 def head(request: pytest.FixtureRequest) -> torch.nn.Module:
     torch.manual_seed(0)
-    special: dict[str, dict[str, Any]] = {"average": {"parts": (6, 10)}, "bilstm that reaches": {"reach": 3}}
+    special: dict[str, dict[str, Any]] = {
+        "average": {"parts": (6, 10)},
+        "bilstm that reaches": {"reach": 3},
+        "bilstm, calm": {"reach": 3, "calm": 0.1},
+    }
     settings = special.get(request.param, {})
-    made = build_head(request.param.split()[0], DIM, LABELS, settings).eval()
+    made = build_head(request.param.split()[0].strip(","), DIM, LABELS, settings).eval()
     for parameter in made.parameters():  # the BiLSTM's context starts at zero, where it would prove nothing
         torch.nn.init.normal_(parameter, std=0.8)
     return made
@@ -67,6 +71,44 @@ def test_a_clip_of_one_frame_has_no_context() -> None:
     own = head.frame(batch())
     assert torch.allclose(output.frame_logits[1, 0], own[1, 0], atol=1e-5)
     assert not torch.allclose(output.frame_logits[0, 0], own[0, 0], atol=1e-2)
+
+
+@pytest.mark.parametrize("calm", [0.0, 0.1])
+def test_where_nothing_changes_a_calm_head_reads_the_frame_alone(calm: float) -> None:
+    torch.manual_seed(0)
+    head = BiLSTMHead(DIM, LABELS, reach=3, calm=calm).eval()
+    torch.nn.init.normal_(head.context.weight)
+    still = batch()[:, :1].expand(-1, 9, -1)
+    output: SequenceOutput = head(still, LENGTHS)
+    own = head.frame(still[:, 0])
+    for row, length in enumerate(LENGTHS):
+        said = torch.cat([output.frame_logits[row, :length], output.clip_logits[row, None]])
+        alone = torch.allclose(said, own[row].expand_as(said), atol=1e-4)
+        assert alone == (calm > 0 or length == 1)
+
+
+def test_the_context_of_a_calm_head_counts_the_more_the_more_frames_vary() -> None:
+    torch.manual_seed(0)
+    head, plain = (BiLSTMHead(DIM, LABELS, calm=calm).eval() for calm in (0.5, 0.0))
+    torch.nn.init.normal_(head.context.weight)
+    plain.load_state_dict(head.state_dict(), strict=False)
+    shares = []
+    for size in (0.01, 1.0, 100.0):
+        clips = size * batch()
+        own = head.frame(clips)
+        # Of the context's part: by its own variance, whose half is at 0.5.
+        context, all_of_it = (one(clips, LENGTHS).frame_logits - own for one in (head, plain))
+        shares.append((context[0].norm() / all_of_it[0].norm()).item())
+        varies = own[0].var(0, correction=0).mean().item()
+        assert shares[-1] == pytest.approx(varies / (varies + 0.5), rel=0.02)
+    assert shares[0] < 0.01
+    assert shares[2] > 0.99
+
+
+@pytest.mark.parametrize("calm", [-0.1, float("nan"), float("inf")])
+def test_a_calm_head_needs_a_variance(calm: float) -> None:
+    with pytest.raises(ModelError, match="calm must be a variance"):
+        BiLSTMHead(DIM, LABELS, calm=calm)
 
 
 def test_an_untrained_bilstm_reads_as_the_mean_does() -> None:
@@ -138,7 +180,7 @@ def test_a_temperature_divides_every_logit(head: torch.nn.Module) -> None:
     after: SequenceOutput = head(batch(), LENGTHS)
     assert torch.allclose(after.frame_logits * 2.5, before.frame_logits, atol=1e-4)
     assert torch.allclose(after.clip_logits * 2.5, before.clip_logits, atol=1e-4)
-    assert torch.equal(after.attention, before.attention)
+    assert torch.allclose(after.attention, before.attention, atol=1e-6)
     for temperature in (0.0, -1.0, float("nan")):
         with pytest.raises(ValueError, match="positive"):
             soften(head, temperature)

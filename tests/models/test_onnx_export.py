@@ -31,6 +31,7 @@ EDGY = Preprocess(48, equalize=True, edges=True, scaling="unit", grey="rgb2gray"
 KINDS = {
     "compact-bilstm": Architecture("compact", NARROW, "bilstm", {"width": 8}),
     "reaching": Architecture("compact", NARROW, "bilstm", {"width": 8, "reach": 4}),
+    "calm": Architecture("compact", NARROW, "bilstm", {"width": 8, "reach": 4, "calm": 0.1}),
     "two-layers": Architecture("compact", NARROW, "bilstm", {"width": 8, "layers": 2, "dropout": 0.3}),
     "compact-mean": Architecture("compact", NARROW, "mean", {"dropout": 0.5}, EKMAN6),
     "vgg-flattened-middle": Architecture(
