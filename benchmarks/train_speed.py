@@ -50,11 +50,12 @@ def main() -> None:
         trainer = open_run(config, options.data, folder, device=device)
         reports = trainer.run()
         reference = Reference(config, trainer.model.architecture.labels, device)
-        turn(reports, config.batch_size, 1.0)  # warm up
+        clips = trainer.data["clips"]
+        turn(reports, clips, 1.0)  # warm up
         reference.clips_per_s(1.0)
         real, memory = [], []
         for _ in range(options.turns):
-            real.append(turn(reports, config.batch_size, options.seconds))
+            real.append(turn(reports, clips, options.seconds))
             memory.append(reference.clips_per_s(options.seconds))
         reports.close()
     ratios = sorted(a / b for a, b in zip(real, memory, strict=True))
@@ -72,21 +73,25 @@ def main() -> None:
     )
 
 
-def turn(reports: Generator[StepReport | EpochReport], batch_size: int, seconds: float) -> float:
-    """Samples per second of the real loop within an epoch; a turn that an epoch's end cuts short begins anew."""
+def turn(reports: Generator[StepReport | EpochReport], clips: int, seconds: float) -> float:
+    """Samples per second of the real loop within an epoch of `clips`, in steps of like size.
+
+    A turn that an epoch's end cuts short begins anew.
+    """
     # Steps that count for nothing: of the batches drawn ahead during the other's turn, and of the one on the way.
     passed_over, steps, start = loop.BATCHES_AHEAD + 1, 0, perf_counter()
     for report in reports:
         if isinstance(report, EpochReport):
             passed_over, steps = 1, 0  # nothing is drawn ahead of an epoch
-        elif passed_over:
+            continue
+        if passed_over:
             passed_over -= 1
         else:
             steps += 1
         if not steps:
             start = perf_counter()
         elif perf_counter() - start >= seconds:
-            return steps * batch_size / (perf_counter() - start)
+            return steps * clips / report.steps / (perf_counter() - start)
     raise SystemExit("error: no turn fits into an epoch; take fewer --seconds")
 
 
@@ -98,8 +103,8 @@ class Reference:
         self.model = model.to(device, memory_format=torch.channels_last).train()  # type: ignore[call-overload]
         self.reader = Reader(self.model, autocast_type(config.precision, device))
         self.optimizer = make_optimizer(self.model, config.optimizer, config.start.stage_rates)
-        count, size, channels = config.batch_size, config.model.size, config.model.channels
-        images = torch.randn(count, channels, size, size, device=device)
+        count, preprocess = config.batch_size, model.architecture.preprocess
+        images = torch.randn(count, preprocess.input_planes, preprocess.size, preprocess.size, device=device)
         self.images = images.contiguous(memory_format=torch.channels_last)
         self.lengths = torch.ones(count, dtype=torch.int64)
         self.labels = torch.randint(len(model.architecture.labels), (count,), device=device)

@@ -97,7 +97,7 @@ def measure_stills(
         ways[f"{ALL}, by the encoder without the head"] = read(frames_alone(checkpoint.model), stills.images)
     main_figures: dict[str, Any] = {}
     rows = [(text, found, ALL) for text, found in ways.items()]
-    rows += [(part, probabilities, part) for part in parts if part != ALL]
+    rows += [(part, probabilities, part) for part in parts if part != ALL and parts[part].any()]
     for text, found, part in rows:
         counts = confusion_matrix(stills.labels[parts[part]], found[parts[part]].argmax(1), len(labels))
         figures = figures_of(counts)

@@ -113,19 +113,26 @@ def parse_settings(kind: type[T], document: dict[str, Any], source: str, describ
             raise OptionError(f"{source}: unknown setting {key!r}; {_meant(key, known)}see {described_in}")
         if is_dataclass(known[key]) and not isinstance(value, dict):
             raise OptionError(f"{source}: {key} must hold settings of its own, not {value!r}")
-        for number in value if isinstance(value, list) else [value]:
-            if isinstance(number, float) and not math.isfinite(number):
-                raise OptionError(f"{source}: {key} must be a finite number, not {number}")
+        _check_finite(key, value, source)
         if isinstance(value, bool) and known[key] in (int, float):
             raise OptionError(f"{source}: {key} must be a number, not {str(value).lower()}")
     try:
-        return TypeAdapter(kind).validate_python(_tuples(document))
+        made = TypeAdapter(kind).validate_python(_tuples(document))
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"] if not isinstance(part, int))
         raise OptionError(f"{source}: {where}: {first['msg'].lower()}, not {first['input']!r}") from error
     except SeqferError as error:
         raise OptionError(f"{source}: {error}") from error
+    for key, value in flat(asdict(made)).items():
+        _check_finite(key, value, source)  # texts like "inf" are numbers only now
+    return made
+
+
+def _check_finite(key: str, value: Any, source: str) -> None:
+    for number in value if isinstance(value, list | tuple) else [value]:
+        if isinstance(number, float) and not math.isfinite(number):
+            raise OptionError(f"{source}: {key} must be a finite number, not {number}")
 
 
 def read_change(change: str, example: str) -> tuple[str, Any]:

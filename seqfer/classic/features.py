@@ -16,7 +16,7 @@ from seqfer.classic.config import FeatureConfig
 from seqfer.datasets.packed import PackedClip, PackedClips, draw_frames, frame_places
 from seqfer.errors import ModelError, one_line
 from seqfer.models.bundled import load_model
-from seqfer.models.encoders import build_encoder
+from seqfer.models.encoders import Middle, build_encoder
 from seqfer.models.norms import fit_norms
 from seqfer.preprocess import Preprocess
 
@@ -53,7 +53,8 @@ class FrozenEncoder:
         layers = getattr(self.network, "layers", None)
         if not isinstance(layers, nn.Module):
             raise ModelError(f"encoder {self.name!r} has no maps to make features of; choose another")
-        return layers
+        side = getattr(self.network, "middle", 0)
+        return nn.Sequential(Middle(side), layers) if side else layers
 
 
 def open_encoder(config: FeatureConfig, seed: int) -> FrozenEncoder:

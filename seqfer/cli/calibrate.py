@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from seqfer.cli.console import remark_line, say
 from seqfer.cli.reading import Cache, Data, Device, OwnFaces, OwnPictureRate, read_split
+
+CHANGED = ("log_loss", "ece", "frame_ece")  # of a model's figures, by its temperature
 
 
 def calibrate(
@@ -66,11 +68,24 @@ def calibrate(
         "data_sha256": sha256_of(data),
         "split": "validation",
     }
-    training = {**checkpoint.provenance.training, "calibration": figures}
+    provenance = replace(
+        checkpoint.provenance,
+        training={**checkpoint.provenance.training, "calibration": figures},
+        metrics=_still_true(checkpoint.provenance.metrics),
+    )
     with output_folder(place, replaces, (DESCRIPTION, WEIGHTS)) as folder:
-        save_checkpoint(folder, checkpoint.model, replace(checkpoint.provenance, training=training))
+        save_checkpoint(folder, checkpoint.model, provenance)
     say(f"temperature {temperature:.3f}, fitted on {len(predictions)} validation clips -> {place}")
     if not 2 * TEMPERATURES[0] < temperature < TEMPERATURES[1] / 2:
         remark_line(f"{len(predictions)} clips, or too few mistakes among them, do not tell how sure is too sure")
     for name, (first, second) in (("ece", eces), ("log_loss", losses)):
         say(f"{name:8s} {first:.4f} -> {second:.4f}")
+
+
+def _still_true(figures: dict[str, Any]) -> dict[str, Any]:
+    """A model's figures without those that its temperature changes."""
+    return {
+        name: _still_true(value) if isinstance(value, dict) else value
+        for name, value in figures.items()
+        if name not in CHANGED
+    }

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from seqfer.cli.measuring import say_figures
-from seqfer.cli.reading import Cache, Data, Device, OwnFaces, OwnPictureRate, read_split
+from seqfer.cli.reading import Cache, Data, Device, OwnFaces, OwnPictureRate, learnt_from, read_split
 
 if TYPE_CHECKING:
     from seqfer.datasets.packed import PackedClips
@@ -65,7 +65,8 @@ def evaluate(
         "left_out": len(packed.left_out),
         "version": __version__,
     }
-    evaluation = derive(predictions, origin, manifest.leaky)
+    learnt = learnt_from(checkpoint.provenance.training, sha256_of(data), split)
+    evaluation = derive(predictions, origin, "; ".join(filter(None, (manifest.leaky, learnt))))
     with output_folder(output, overwrite, OWN_FILES) as folder:
         write_evaluation(evaluation, folder, frames)
         if mistakes:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from seqfer.preprocess import Preprocess
 
 SPLITS = ("train", "validation", "test", "all")
+LEARNT = ("train", "all")  # which hold what a model has learnt from
 
 Data = Annotated[Path, typer.Option(metavar="MANIFEST", help="A CSV file of `seqfer manifest`.")]
 OwnFaces = Annotated[
@@ -86,10 +87,26 @@ def read_split(
         return predict(predictor, packed, chosen, advance), packed, manifest
 
 
+def learnt_from(training: dict[str, Any], data_sha256: str, split: str) -> str:
+    """Why figures of a manifest's split are too good if a model has learnt from its training clips; else nothing.
+
+    Args:
+        training: the model's record of how it was trained.
+        data_sha256: of the manifest's file.
+        split: of `SPLITS`.
+    """
+    learnt = any(run.get("data", {}).get("manifest_sha256") == data_sha256 for run in _runs(training))
+    return "the model has learnt from the split train, which is measured" if learnt and split in LEARNT else ""
+
+
 def _learnt_validation(training: dict[str, Any]) -> bool:
     """Whether a model, or a member of an ensemble, was trained on the validation split too."""
-    runs = (training, *training.get("members", ()))
-    return any(run.get("config", {}).get("data", {}).get("with_validation", False) for run in runs)
+    return any(run.get("config", {}).get("data", {}).get("with_validation", False) for run in _runs(training))
+
+
+def _runs(training: dict[str, Any]) -> list[dict[str, Any]]:
+    """A model's record, and those of an ensemble's members."""
+    return [training, *training.get("members", ())]
 
 
 def open_split(

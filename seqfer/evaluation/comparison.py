@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -133,7 +134,7 @@ def compare(a: Answers, b: Answers, resamples: int = RESAMPLES, seed: int = 0) -
         first = a.clip_ids[int(np.flatnonzero(a.truth != b.truth[same])[0])]
         raise DatasetError(PREDICTIONS, f"the two have different labels for clip {first}")
     count = len(a.labels)
-    units, kind = units_of(a.subject_ids)
+    units, kind = units_of(_subjects(a, [b.subject_ids[position] for position in same]))
     answers = a.predicted, b.predicted[same]
     matrices = tuple(confusion_matrix(a.truth, predicted, count) for predicted in answers)
     wholes = [metrics(matrix) for matrix in matrices]
@@ -158,6 +159,14 @@ def compare(a: Answers, b: Answers, resamples: int = RESAMPLES, seed: int = 0) -
         p=p,
         origins=(a.origin, b.origin),
     )
+
+
+def _subjects(a: Answers, others: Sequence[str]) -> list[str]:
+    """Each clip's subject, as either evaluation knows it."""
+    for clip_id, one, other in zip(a.clip_ids, a.subject_ids, others, strict=True):
+        if one and other and one != other:
+            raise DatasetError(PREDICTIONS, f"the two have different subjects for clip {clip_id}: {one}, {other}")
+    return [one or other for one, other in zip(a.subject_ids, others, strict=True)]
 
 
 def _relabelled(answers: Answers, labels: LabelSet) -> Answers:

@@ -114,7 +114,7 @@ def uar_interval(matrix: NDArray[np.int64]) -> tuple[float, float]:
     """95 % interval of the UAR: classes are sampled apart, so their binomial variances add."""
     support = matrix.sum(1)
     present = support > 0
-    # One success and one failure more (Agresti & Coull, 1998): a class answered without error keeps a spread.
+    # One success and one failure more (Agresti & Caffo, 2000): a class answered without error keeps a spread.
     recall = (np.diag(matrix)[present] + 1) / (support[present] + 2)
     deviation = float(np.sqrt((recall * (1 - recall) / support[present]).sum()) / present.sum())
     uar = metrics(matrix).uar

@@ -132,6 +132,17 @@ def middle_of(images: Tensor, side: int) -> Tensor:
     return images.narrow(2, top, side).narrow(3, left, side)  # which, unlike slices, refuses what is not there
 
 
+class Middle(nn.Module):
+    """`middle_of` as a layer."""
+
+    def __init__(self, side: int) -> None:
+        super().__init__()
+        self.side = side
+
+    def forward(self, images: Tensor) -> Tensor:
+        return middle_of(images, self.side)
+
+
 class _ResidualBlock(nn.Module):
     def __init__(self, width_in: int, width_out: int, stride: int) -> None:
         super().__init__()

@@ -229,21 +229,21 @@ def resample(
     """Values (T, X) at `times_s` (T,), brought to a part of an even grid (U,) of some `step`: (U, X).
 
     A grid step that holds several values takes their mean, so that no frame of a fast video is passed over;
-    one that holds one or none reads between its neighbours.
+    one that holds one or none reads between its neighbours. A value halfway between two steps counts half in each.
     """
     # Of a long track, what the grid's part can touch.
     first = max(0, np.searchsorted(times_s, grid_s[0] - step) - 1)
     after = np.searchsorted(times_s, grid_s[-1] + step, side="right") + 1
     values, times_s = values[first:after], times_s[first:after]
     result = interpolate(values, times_s, grid_s)
-    nearest = np.rint((times_s - grid_s[0]) / step).astype(int)
-    inside = np.flatnonzero((nearest >= 0) & (nearest < len(grid_s)))
-    counts = np.bincount(nearest[inside], minlength=len(grid_s))
+    places = np.round((times_s - grid_s[0]) / step, 6)  # so that rounding errors do not decide what is halfway
+    sums, counts = np.zeros_like(result), np.zeros(len(grid_s), np.float32)
+    for nearest in (np.ceil(places - 0.5).astype(int), np.floor(places + 0.5).astype(int)):
+        inside = np.flatnonzero((nearest >= 0) & (nearest < len(grid_s)))
+        np.add.at(counts, nearest[inside], 0.5)
+        np.add.at(sums, nearest[inside], 0.5 * values[inside].astype(np.float32))
     several = counts > 1
-    if several.any():
-        sums = np.zeros_like(result)
-        np.add.at(sums, nearest[inside], values[inside].astype(np.float32))
-        result[several] = sums[several] / counts[several, None]
+    result[several] = sums[several] / counts[several, None]
     return result
 
 

@@ -73,8 +73,11 @@ class Batches:
         self._frame_rate, self._seed, self._share = frame_rate, seed, share
         self._times = [np.array(clip.times_s) for clip in clips]
         self._parts = [parts_of(times) for times in self._times]
-        # Equal batches: no clip is left out, and none ends up nearly alone with the batch norms.
+        # Equal batches: no clip is left out, and none ends up alone with the batch norms; for that, batches of two
+        # may hold a third.
         self.steps = -(-len(clips) // batch_size)
+        if batch_size > 1:
+            self.steps = max(1, min(self.steps, len(clips) // 2))
 
     def epoch(self, number: int, first_step: int = 0) -> Iterator[Batch]:
         """The batches of an epoch (counted from 0), from a step of it on."""

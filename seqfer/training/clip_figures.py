@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from seqfer.datasets.fer2013 import StillSet
+from seqfer.errors import OptionError
 from seqfer.evaluation.calibration import log_loss, reliability
 from seqfer.evaluation.metrics import gain_interval
 from seqfer.models.heads import BiLSTMHead, SequenceOutput
@@ -61,7 +62,13 @@ class EncodedClips:
 def validation_clips(
     predictor: Predictor, stills: StillSet, count: int, frames: int, style: ClipStyle, seed: int = 12345
 ) -> EncodedClips:
-    """Clips of held-out stills, the same ones whenever they are made; at most one begins with each still."""
+    """Clips of held-out stills, the same ones whenever they are made; at most one begins with each still.
+
+    Raises:
+        OptionError: `count` is not positive.
+    """
+    if count < 1:
+        raise OptionError(f"at least one clip is needed, not {count}")
     generator = torch.Generator().manual_seed(seed)
     order = torch.randperm(len(stills), generator=generator)[:count]
     labels = torch.from_numpy(stills.labels)
@@ -87,7 +94,13 @@ def encode_pictures(predictor: Predictor, pictures: NDArray[np.uint8]) -> Tensor
 
 @torch.inference_mode()
 def measure_head(head: BiLSTMHead, clips: EncodedClips, frame_rate: float) -> ClipFigures:
-    """A head's figures on clips, beside those of its own frame-wise reading."""
+    """A head's figures on clips, beside those of its own frame-wise reading.
+
+    Raises:
+        OptionError: none of the clips shows one still throughout.
+    """
+    if not bool(clips.steady.any()):
+        raise OptionError(f"none of {len(clips.steady)} clips shows one still throughout; make more of them")
     device = head.frame.weight.device
     truth = clips.targets.argmax(2)
     alone_parts, clip_parts, frame_parts = [], [], []  # probabilities

@@ -240,7 +240,8 @@ class ScheduleConfig:
         every: epochs between the reductions of step, or of the first cycle of cosine_restarts, each later one
             twice as long.
         factor: of step and plateau, by which the rate is reduced.
-        patience: of plateau, epochs without a better figure before a reduction.
+        patience: of plateau, epochs without a better figure, or an equal one with less loss, before a
+            reduction.
     """
 
     name: Literal["constant", "step", "plateau", "cosine", "cosine_restarts", "one_cycle"] = "cosine"
@@ -274,7 +275,8 @@ class TrainConfig:
         batch_size: clips in a step, over all processes together.
         select: the figure on the validation split that chooses the best epoch: uar, accuracy or loss; last chooses
             nothing, and keeps the last epoch's model.
-        stop_after: epochs without a better figure after which training ends early; 0 never ends it.
+        stop_after: epochs without a better figure, or an equal one with less loss, after which training ends
+            early; 0 never ends it.
         precision: of the encoder in training: auto takes bfloat16 or float16 where the device is faster with
             it, else float32.
         seed: of weights, order and disturbances.

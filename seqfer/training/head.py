@@ -59,8 +59,8 @@ class HeadRecipe:
     style: ClipStyle = field(default_factory=lambda: ClipStyle(calmest=0.0, undisturbed=0.2))
 
     def __post_init__(self) -> None:
-        if self.steps < 1 or self.report_every < 1 or self.longest < 2:
-            raise OptionError("steps and report_every must be at least 1, longest at least 2")
+        if min(self.steps, self.report_every, self.validation_clips) < 1 or self.longest < 2:
+            raise OptionError("steps, report_every and validation_clips must be at least 1, longest at least 2")
 
 
 @dataclass(frozen=True)

@@ -128,7 +128,7 @@ def _try(model: SequenceClassifier, stills: int, side: int) -> None:
     frames = torch.zeros(stills, 1, model.architecture.preprocess.input_planes, side, side)
     try:
         copy.deepcopy(model).train()(frames, torch.ones(stills, dtype=torch.int64))
-    except (RuntimeError, ValueError) as error:
+    except (RuntimeError, TypeError, ValueError) as error:
         reason = one_line(error)
         raise ModelError(
             f"encoder {model.architecture.encoder!r} cannot learn from {side} pixels ({reason})"

@@ -53,6 +53,19 @@ def test_features_are_the_mean_of_flattened_maps_over_a_clips_frames() -> None:
             np.testing.assert_allclose(row, expected, rtol=1e-4, atol=1e-5)
 
 
+def test_a_network_that_reads_the_middle_makes_its_features_of_the_middle() -> None:
+    packed = striped_clips(train=4, validation=0, longest=1)
+    settings = {"widths": [4, 8], "convolutions": [1, 1], "middle": 8}
+    config = FeatureConfig("vgg", settings, size=16, channels=1, weights="scratch")
+    encoder = open_encoder(config, seed=0)
+    assert feature_count(encoder) == 8 * 2 * 2
+    features = read_features(encoder, packed, packed.clips, CPU)
+    with torch.inference_mode():
+        images = encoder.preprocess(torch.from_numpy(packed.frames))
+        expected = encoder.network(images)  # the mean of each last map
+    np.testing.assert_allclose(features.reshape(4, 8, 4).mean(2), expected, rtol=1e-4, atol=1e-5)
+
+
 def test_a_random_network_is_drawn_by_the_seed_and_standardised_over_training_frames() -> None:
     packed = striped_clips()
     clips = split_of(packed, "train")

@@ -62,3 +62,12 @@ def test_a_probability_of_zero_costs_much_but_not_everything() -> None:
     certain = np.array([[1.0, 0.0], [0.5, 0.5]])
     assert np.isfinite(log_loss(certain, np.array([1, 0])))
     assert np.isfinite(soften(certain, 2.0)).all()
+
+
+@pytest.mark.parametrize("temperature", [0.1, 10.0])
+def test_temperatures_far_from_1_are_found_too(temperature: float) -> None:
+    rng = np.random.default_rng(0)
+    logits = rng.normal(size=(5000, 3)) * 2
+    honest = np.exp(logits) / np.exp(logits).sum(1, keepdims=True)
+    truth = (honest.cumsum(1) > rng.random((5000, 1))).argmax(1)
+    assert fit_temperature(soften(honest, 1 / temperature), truth) == pytest.approx(temperature, rel=0.1)

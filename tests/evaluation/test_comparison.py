@@ -144,3 +144,18 @@ def test_subjects_come_and_go_together_for_both() -> None:
     other = replace(one, predicted=np.where(subject % 2, truth, 2))
     _, _, _, low, high = compare(one, other).figures["accuracy"]
     assert high - low > 0.3
+
+
+def test_a_subject_that_one_evaluation_alone_knows_counts_for_both() -> None:
+    known, unknown = answers([k < 50 for k in range(100)], subjects=10), answers([k < 60 for k in range(100)])
+    one, other = compare(known, unknown), compare(unknown, known)
+    assert one.units == other.units == ("subjects", 10)
+    low, high = one.figures["accuracy"][3:]
+    assert other.figures["accuracy"][3:] == pytest.approx((-high, -low))
+
+
+def test_different_subjects_for_one_clip_are_refused() -> None:
+    one = answers([True] * 4, subjects=2)
+    other = replace(one, subject_ids=("S0", "S1", "S1", "S1"))
+    with pytest.raises(DatasetError, match="different subjects for clip 2: S0, S1"):
+        compare(one, other)

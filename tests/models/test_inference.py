@@ -147,15 +147,31 @@ def test_every_window_of_a_clip_counts(mindful: Predictor) -> None:
     assert mindful.read_clip(embeddings, times)[1] == pytest.approx(expected, abs=2e-3)
 
 
-def test_a_part_of_a_grid_reads_what_the_whole_reads() -> None:
+@pytest.mark.parametrize(
+    "times",
+    [np.sort(np.random.default_rng(0).random(400) * 20), np.arange(500) / 25, np.arange(1000) / 50 + 0.01],
+    ids=["anyhow", "twice the rate", "four times the rate"],
+)
+def test_a_part_of_a_grid_reads_what_the_whole_reads(times: np.ndarray) -> None:
     """However long the track, only what lies near the part counts."""
-    rng = np.random.default_rng(0)
-    times = np.sort(rng.random(400) * 20)
-    values = rng.normal(size=(400, 3)).astype(np.float32)
-    grid = np.arange(0, 20, 0.08)
+    values = np.random.default_rng(1).normal(size=(len(times), 3)).astype(np.float32)
+    grid = times[0] + np.arange(0, 19.9, 0.08)
     whole = resample(values, times, grid, 0.08)
-    for part in (slice(0, 5), slice(60, 90), slice(100, 101), slice(240, 250)):
+    for part in (slice(0, 5), slice(60, 90), slice(61, 90), slice(100, 101), slice(240, 249)):
         assert resample(values, times, grid[part], 0.08) == pytest.approx(whole[part], abs=1e-6)
+
+
+@pytest.mark.parametrize("multiple", [2, 4, 6])
+def test_every_step_of_a_grid_takes_as_much_of_an_even_video(multiple: int) -> None:
+    """Frames halfway between two steps belong to neither alone: steps would take ever more and less in turns."""
+    values = np.eye(40 * multiple, dtype=np.float32)  # each frame's share in each step
+    times = np.arange(len(values)) / (12.5 * multiple)
+    shares = resample(values, times, np.arange(40) / 12.5, 0.08)
+    inner = shares[1:-1]
+    assert inner.sum(1) == pytest.approx(np.ones(len(inner)), abs=1e-6)
+    assert np.square(inner).sum(1) == pytest.approx(np.full(len(inner), np.square(inner[0]).sum()), abs=1e-6)
+    for step, share in enumerate(inner, start=1):  # alike before and after
+        assert share @ times == pytest.approx(step / 12.5, abs=1e-5)
 
 
 def test_windows_are_stitched_without_seams(mindful: Predictor) -> None:

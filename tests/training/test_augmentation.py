@@ -58,3 +58,18 @@ def test_as_many_are_covered_as_asked_for_whatever_their_covers_size() -> None:
     widths = drawn.occluder_width[drawn.occluder_width > 0]
     assert len(widths) / 4000 == pytest.approx(0.35, abs=0.03)
     assert float(widths.max()) == pytest.approx(0.5, abs=0.01)
+
+
+def test_covers_lie_anywhere() -> None:
+    drawn = draw(Strength(occlusion=1), still_noise(4000, torch.Generator().manual_seed(0)))
+    numbers = torch.stack([drawn.occluder_x, drawn.occluder_y, drawn.occluder_width, drawn.occluder_height])
+    assert torch.corrcoef(numbers).fill_diagonal_(0).abs().max() < 0.06
+
+
+@pytest.mark.parametrize("name", ["blur", "noise", "compression"])
+def test_half_of_all_images_keep_their_quality(name: str) -> None:
+    values = getattr(
+        draw(Strength(blur=1, noise=1, compression=1), still_noise(4000, torch.Generator().manual_seed(0))), name
+    )
+    assert float((values == 0).float().mean()) == pytest.approx(0.5, abs=0.03)
+    assert float(values[values > 0].mean()) == pytest.approx(0.5, abs=0.03)

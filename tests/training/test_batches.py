@@ -73,7 +73,15 @@ def assert_same(one: Batch, other: Batch) -> None:
 
 @pytest.mark.parametrize(
     ("clips", "batch_size", "sizes"),
-    [(12, 4, [4, 4, 4]), (13, 4, [4, 3, 3, 3]), (5, 8, [5]), (9, 8, [5, 4]), (3, 1, [1, 1, 1])],
+    [
+        (12, 4, [4, 4, 4]),
+        (13, 4, [4, 3, 3, 3]),
+        (5, 8, [5]),
+        (9, 8, [5, 4]),
+        (3, 1, [1, 1, 1]),
+        (5, 2, [3, 2]),
+        (1, 2, [1]),
+    ],
 )
 def test_every_clip_comes_once_in_an_epoch_in_batches_of_like_size(
     clips: int, batch_size: int, sizes: list[int]

@@ -8,6 +8,7 @@ from typing import cast
 import pytest
 import torch
 
+from seqfer.errors import OptionError
 from seqfer.evaluation.metrics import gain_interval
 from seqfer.models.heads import BiLSTMHead, SequenceOutput
 from seqfer.training.clip_figures import EncodedClips, measure_head
@@ -62,3 +63,10 @@ def test_the_gain_is_the_heads_over_the_mean_of_its_frames() -> None:
     assert figures.gain == gain_interval(1, 0, 3)
     sure, clip = math.log(1 + math.exp(-1)), math.log(1 + math.exp(-2))
     assert figures.log_loss == pytest.approx(clip + (6 * sure + 3 * (1 + sure)) / 9, abs=1e-6)
+
+
+def test_clips_of_which_none_is_steady_have_no_figures() -> None:
+    nothing = torch.zeros(2, 3, 2)
+    clips = EncodedClips(nothing, nothing, torch.ones(2, 3, dtype=torch.bool), torch.zeros(2, dtype=torch.bool))
+    with pytest.raises(OptionError, match="none of 2 clips shows one still throughout"):
+        measure_head(BiLSTMHead(2, 2, width=3).eval(), clips, 25.0)

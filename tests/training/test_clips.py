@@ -41,6 +41,25 @@ def test_passages_are_labelled_as_they_look() -> None:
     assert made.targets[:, 0].argmax(1).tolist() != made.targets[:, -1].argmax(1).tolist()
 
 
+def test_half_of_the_clips_that_change_go_on_to_a_third_still() -> None:
+    made = clips(200, changes=1.0)
+    shown = [len(set(row[pure].argmax(1).tolist())) for row, pure in zip(made.targets, made.pure, strict=True)]
+    # The third may be the first again, or come at a clip's very end.
+    assert 0.3 < np.mean([count == 3 for count in shown]) < 0.55
+
+
+def test_passages_are_of_every_length_that_is_allowed() -> None:
+    style = ClipStyle(changes=1.0, fade_s=(0.2, 1.0), strength=NOTHING)
+    generator = torch.Generator().manual_seed(0)
+    made = make_clips(STILLS, torch.arange(7).repeat(40), 150, torch.eye(7), style, generator)
+    two = ((made.targets > 0).any(1).sum(1) == 2) & (made.targets[:, 0] != made.targets[:, -1]).any(1)
+    ends = made.pure[:, 0] & made.pure[:, -1]
+    lengths = (~made.pure[two & ends]).sum(1).numpy() / 25  # seconds of a single whole passage
+    assert lengths.min() == pytest.approx(0.2, abs=0.08)
+    assert lengths.max() == pytest.approx(1.0, abs=0.08)
+    assert lengths.mean() == pytest.approx(0.6, abs=0.08)
+
+
 def test_targets_are_what_is_to_be_said_of_the_stills() -> None:
     answers = torch.rand(7, 3, generator=torch.Generator().manual_seed(0)).softmax(1)
     chosen = torch.arange(7).repeat(20)

@@ -145,6 +145,9 @@ def test_changes_that_cannot_be_made_are_one_line(change: str, message: str, tmp
         ),
         ("data: {longest_s: .inf}", "data.longest_s must be a finite number, not inf"),
         ("start: {stage_rates: [1, .nan]}", "start.stage_rates must be a finite number, not nan"),
+        ("optimizer: {clip_norm: inf}", "optimizer.clip_norm must be a finite number, not inf"),
+        ("optimizer: {clip_norm: 1e400}", "optimizer.clip_norm must be a finite number, not inf"),
+        ("start: {stage_rates: [1, inf]}", "start.stage_rates must be a finite number, not inf"),
         ("epochs: true", "epochs must be a number, not true"),
         ("model: resnet18", "model must hold settings of its own, not 'resnet18'"),
         (

@@ -128,7 +128,10 @@ def test_a_folder_holds_a_sweep_or_nothing(data: Path) -> None:
     (out / "seed=0" / "thesis.doc").touch()
     with pytest.raises(OutputError, match=r"seed=0: holds something else than a training run"):
         check(sweep, data, resume=True)
-    shutil.rmtree(out / "seed=0")
+    (out / "seed=0" / "state.pt").touch()  # a run, with something beside it
+    check(sweep, data, resume=True)
+    shutil.rmtree(out)
+    out.mkdir()
     (out / "thesis.doc").touch()
     with pytest.raises(OutputError, match="out: holds something else than a sweep"):
         check(sweep, data, resume=True)
