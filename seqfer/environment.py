@@ -46,7 +46,7 @@ def examine() -> Iterator[Finding]:
         remedy = None if installed else f"pip install {package} (or install seqfer again)"
         yield Finding(package, installed or "missing", remedy)
     yield _one_opencv()
-    for examination in (_devices, _ffmpeg, _decord, _mediapipe, _haar, _models):
+    for examination in (_devices, _ffmpeg, _mediapipe, _haar, _models):
         try:
             yield from examination()
         except Exception as error:  # whatever breaks here is the finding
@@ -111,11 +111,6 @@ def _ffmpeg() -> Iterator[Finding]:
     encoder = _has_codec("libx264", "w")
     remedy = None if encoder else "--overlay needs libx264: install PyAV from its wheel"
     yield Finding("H.264 encoding", "libx264" if encoder else "none", remedy)
-
-
-def _decord() -> Iterator[Finding]:
-    # Only a help: sampling falls back to PyAV.
-    yield Finding("sampling (decord)", installed_version("decord") or "none for this machine; PyAV stands in")
 
 
 def _mediapipe() -> Iterator[Finding]:

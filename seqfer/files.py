@@ -11,8 +11,12 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory, TemporaryFile
+from typing import TYPE_CHECKING
 
 from seqfer.errors import OutputError
+
+if TYPE_CHECKING:
+    from filelock import BaseFileLock
 
 PARTIAL = ".partial"  # in the hidden names of what is not whole yet
 PAUSES_S = (0.1, 0.3, 1.0, 2.0)  # between tries to replace a file
@@ -105,14 +109,15 @@ def output_folder(folder: Path, overwrite: bool, own: Iterable[str]) -> Iterator
             again are removed with the move.
 
     Raises:
-        OutputError: the folder must not or cannot be written.
+        OutputError: the folder must not or cannot be written, or another run is writing to it.
     """
     check_output(folder, overwrite)
     partial = _partial(folder)
-    shutil.rmtree(partial, ignore_errors=True)  # what a killed run left
+    lock = _claim(partial, folder)
     try:
-        partial.mkdir()
         yield partial
+        lock.release()
+        (partial / LOCK).unlink(missing_ok=True)
         if folder.is_dir():
             made = {file.name for file in partial.iterdir()}
             there = sorted(name for name in made if (folder / name).exists())
@@ -135,7 +140,41 @@ def output_folder(folder: Path, overwrite: bool, own: Iterable[str]) -> Iterator
     except OSError as error:
         raise OutputError(folder, f"cannot be written ({error.strerror})") from error
     finally:
+        lock.release()
         shutil.rmtree(partial, ignore_errors=True)
+
+
+def _claim(partial: Path, folder: Path) -> BaseFileLock:
+    """Make the hidden folder of a run anew, unless another one that still runs works in it."""
+    try:
+        if partial.is_dir():
+            _lock(partial, 0).release()
+            shutil.rmtree(partial, ignore_errors=True)  # what a killed run left
+        partial.mkdir()
+        return _lock(partial, 0)
+    except TimeoutError as error:
+        raise OutputError(folder, "is being written by another run; wait for it, or choose another") from error
+    except OSError as error:
+        raise OutputError(folder, f"cannot be written ({error.strerror})") from error
+
+
+def _lock(folder: Path, patience_s: float = -1) -> BaseFileLock:
+    """The lock of a folder, taken where the file system knows locks; some on networks do not.
+
+    Raises:
+        TimeoutError: another process holds it for longer than that; none is too long if it is negative.
+    """
+    from filelock import FileLock
+
+    # A lock file alone, which filelock would fall back to, stays when its owner is killed on another machine.
+    lock = FileLock(folder / LOCK, fallback_to_soft=False)
+    try:
+        lock.acquire(timeout=patience_s)
+    except TimeoutError:
+        raise
+    except (NotImplementedError, OSError):
+        pass
+    return lock
 
 
 def _partial(folder: Path) -> Path:
@@ -150,12 +189,7 @@ def alone_in(folder: Path) -> Iterator[None]:
 
     The file of the lock stays: a process that waits for it would hold one that is no longer there.
     """
-    from filelock import FileLock
-
-    # A lock file alone, which filelock would fall back to, stays when its owner is killed on another machine.
-    lock = FileLock(folder / LOCK, fallback_to_soft=False)
-    with suppress(NotImplementedError, OSError):  # some network file systems know no locks
-        lock.acquire()
+    lock = _lock(folder)
     try:
         yield
     finally:

@@ -48,7 +48,7 @@ def test_a_missing_package_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_every_package_that_is_needed_is_looked_at() -> None:
     names = required_packages()
     assert {"matplotlib", "pydantic", "rich", "torch", "typer"} <= set(names)
-    assert not {"pytest", "ruff", "decord"} & set(names)  # for developers, and not for every machine
+    assert not {"pytest", "ruff"} & set(names)  # for developers
     assert set(names) <= set(by_subject())
 
 

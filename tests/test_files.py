@@ -202,3 +202,33 @@ def test_the_current_folder_can_be_written(tmp_path: Path, monkeypatch: pytest.M
         (place / "a.txt").write_text("a")
     assert [path.name for path in Path().iterdir()] == ["a.txt"]
     assert [path.name for path in tmp_path.iterdir()] == ["here"]
+
+
+@pytest.mark.parametrize("there", [False, True])
+def test_two_runs_do_not_write_to_one_output_at_once(there: bool, tmp_path: Path) -> None:
+    folder = tmp_path / "out"
+    if there:
+        folder.mkdir()
+
+    def second() -> None:
+        with output_folder(folder, False, ()) as place:
+            (place / "b.txt").write_text("second")
+
+    with output_folder(folder, False, ()) as place:
+        (place / "a.txt").write_text("first")
+        with pytest.raises(OutputError, match="is being written by another run"):
+            second()
+        (place / "c.txt").write_text("first")
+    assert {path.name: path.read_text() for path in folder.iterdir()} == {"a.txt": "first", "c.txt": "first"}
+    assert list(tmp_path.iterdir()) == [folder]
+
+
+def test_what_a_killed_run_left_is_cleared_away(tmp_path: Path) -> None:
+    left = tmp_path / ".out.partial"
+    left.mkdir()
+    (left / ".lock").touch()
+    (left / "half.txt").touch()
+    with output_folder(tmp_path / "out", False, ()) as place:
+        (place / "a.txt").touch()
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["a.txt"]
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]

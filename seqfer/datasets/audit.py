@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 
 from seqfer.datasets.likeness import Fingerprints, fingerprints, near_pairs
 from seqfer.datasets.pictures import PictureReader, is_video
-from seqfer.datasets.types import SPLITS, ClipRecord, Manifest, shared_subjects
+from seqfer.datasets.splits import image_of
+from seqfer.datasets.types import SPLITS, ClipRecord, Manifest, part_rank, shared_subjects
 from seqfer.errors import DatasetError, VideoError
 from seqfer.files import sha256_of
 from seqfer.video.opening import open_video
@@ -102,7 +103,10 @@ def audit(manifest: Manifest, progress: Progress = lambda done, total: None) -> 
         progress: called with the number of clips read so far, and of all.
     """
     unreadable: list[tuple[ClipRecord, str]] = []
-    prints, films, owner = _read(manifest, unreadable, progress)
+    prints, files, owner = _read(manifest, unreadable, progress)
+    films = np.array(
+        [_as_shown(digest, manifest.records[position]) for position, digest in files.items()], np.str_
+    )
     digests = np.concatenate([prints.digests, films])
     parts = np.array([record.part for record in manifest.records])[owner]
     pairs = _directed(_pairs(prints, films, owner), parts)
@@ -110,7 +114,7 @@ def audit(manifest: Manifest, progress: Progress = lambda done, total: None) -> 
     return Audit(
         compared=len(digests),
         subjects=shared_subjects(manifest.records),
-        sources=_shared_sources(manifest),
+        sources=_shared_sources(manifest, files),
         copies=tuple(_copies(digests, pairs, parts, labels)),
         pairs=tuple(_clip_pairs(manifest, digests, owner[pairs], pairs)),
         missing=tuple(_missing(manifest)),
@@ -127,10 +131,10 @@ def cleaned(manifest: Manifest, found: Audit) -> Manifest:
 
 def _read(
     manifest: Manifest, unreadable: list[tuple[ClipRecord, str]], progress: Progress
-) -> tuple[Fingerprints, NDArray[np.str_], NDArray[np.int64]]:
-    """The pictures, the videos' digests, and the position of the clip of each of them, pictures first."""
+) -> tuple[Fingerprints, dict[int, str], NDArray[np.int64]]:
+    """The pictures, the digests of video files by their clips' positions, and the clip of each, pictures first."""
     owners: list[int] = []
-    films: dict[int, str] = {}
+    files: dict[int, str] = {}
 
     @cache
     def file_digest(path: Path) -> str:
@@ -142,7 +146,7 @@ def _read(
         for position, record in enumerate(manifest.records):
             try:
                 if is_video(record):
-                    films[position] = f"{file_digest(record.path)} {record.start_s} {record.end_s} {record.frames}"
+                    files[position] = file_digest(record.path)
                 else:
                     for _, picture in reader.read(record):
                         owners.append(position)
@@ -152,7 +156,12 @@ def _read(
             progress(position + 1, len(manifest.records))
 
     prints = fingerprints(pictures())
-    return prints, np.array(list(films.values()), np.str_), np.array([*owners, *films], np.int64)
+    return prints, files, np.array([*owners, *files], np.int64)
+
+
+def _as_shown(digest: str, record: ClipRecord) -> str:
+    """What two clips of videos share that show the same from beginning to end."""
+    return f"{digest} {record.start_s} {record.end_s} {record.frames}"
 
 
 def _pairs(prints: Fingerprints, films: NDArray[np.str_], owner: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -168,7 +177,7 @@ def _pairs(prints: Fingerprints, films: NDArray[np.str_], owner: NDArray[np.int6
 
 def _directed(pairs: NDArray[np.int64], parts: NDArray[np.str_]) -> NDArray[np.int64]:
     """(P, 2) sources and copies: between two parts the copy is what is held out longer, within one the later."""
-    ranks = np.array([_rank(part) for part in parts], np.int64)[pairs]
+    ranks = np.array([part_rank(part) for part in parts], np.int64)[pairs]
     return np.where(ranks[:, :1] > ranks[:, 1:], pairs[:, ::-1], pairs)
 
 
@@ -216,28 +225,31 @@ def _repeats(digests: NDArray[np.str_], pairs: NDArray[np.int64], parts: NDArray
     }
 
 
-def _shared_sources(manifest: Manifest) -> dict[str, tuple[str, ...]]:
-    """Videos and sequences that more than one part has a piece of."""
-    parts: dict[str, set[str]] = defaultdict(set)
-    for record in manifest.records:
-        whole, parted, _ = record.clip_id.partition("#")
-        if record.part and (parted or is_video(record)):
-            parts[str(record.path) if is_video(record) else whole].add(record.part)
-    return {name: tuple(sorted(found, key=_rank)) for name, found in sorted(parts.items()) if len(found) > 1}
+def _shared_sources(manifest: Manifest, files: dict[int, str]) -> dict[str, tuple[str, ...]]:
+    """Videos and sequences that more than one part has a piece of, a video under whatever names it lies there.
+
+    Whole videos under two names are copies, not pieces.
+    """
+    pieces: dict[str, list[ClipRecord]] = defaultdict(list)
+    for position, record in enumerate(manifest.records):
+        source = files.get(position, str(record.path)) if is_video(record) else image_of(record)
+        if record.part and source:
+            pieces[source].append(record)
+    shared: dict[str, tuple[str, ...]] = {}
+    for records in pieces.values():
+        parts = {record.part for record in records}
+        whole = all((record.start_s, record.end_s, record.frames) == (0, None, ()) for record in records)
+        if len(parts) > 1 and not (whole and len({record.path for record in records}) > 1):
+            name = str(records[0].path) if is_video(records[0]) else image_of(records[0])
+            shared[name] = tuple(sorted(parts, key=part_rank))
+    return dict(sorted(shared.items()))
 
 
 def _missing(manifest: Manifest) -> Iterator[tuple[str, str]]:
-    for part in sorted({record.part for record in manifest.records}, key=_rank):
+    for part in sorted({record.part for record in manifest.records}, key=part_rank):
         present = {record.label for record in manifest.records if record.part == part}
         yield from ((part, label) for label in manifest.label_set if label not in present)
 
 
-def _rank(part: str) -> int:
-    """What is learnt from comes first, what is held out longest comes last."""
-    if part.startswith("fold "):
-        return len(SPLITS) + int(part.removeprefix("fold "))
-    return SPLITS.index(part) if part in SPLITS else -1
-
-
 def _by_ranks(parts: tuple[str, str]) -> tuple[int, int]:
-    return _rank(parts[0]), _rank(parts[1])
+    return part_rank(parts[0]), part_rank(parts[1])

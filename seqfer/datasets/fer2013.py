@@ -136,13 +136,16 @@ def csv_rows(path: Path) -> Iterator[dict[str, str]]:
     """The rows of `fer2013.csv`, with its columns emotion, pixels and Usage.
 
     Raises:
-        DatasetError: a column is missing.
+        DatasetError: a column is missing, or it is no CSV file.
     """
-    with path.open(newline="") as file:
-        reader = csv.DictReader(file)
-        if not {"emotion", "pixels", "Usage"} <= set(reader.fieldnames or ()):
-            raise DatasetError(path, "lacks the columns emotion, pixels and Usage")
-        yield from reader
+    try:
+        with path.open(newline="") as file:
+            reader = csv.DictReader(file)
+            if not {"emotion", "pixels", "Usage"} <= set(reader.fieldnames or ()):
+                raise DatasetError(path, "lacks the columns emotion, pixels and Usage")
+            yield from reader
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise DatasetError(path, f"is no CSV file ({error})") from error
 
 
 def emotion_of(code: str) -> int:

@@ -49,7 +49,11 @@ class PictureReader:
                     self._rows = path, [row.get("pixels") or "" for row in csv.DictReader(file)]
             except OSError as error:
                 raise DatasetError(path, f"cannot be read ({error.strerror})") from error
+            except (UnicodeDecodeError, csv.Error) as error:
+                raise DatasetError(path, f"is no CSV file ({error})") from error
         try:
+            if not name.isdecimal():  # -1 would be the last row
+                raise ValueError(name)
             return np.array(self._rows[1][int(name)].split(), np.uint8).reshape(SIZE, SIZE)
         except (ValueError, IndexError, OverflowError) as error:
             raise DatasetError(path, f"row {name} holds no picture of 48x48 pixels") from error

@@ -122,6 +122,12 @@ def images_of(record: ClipRecord) -> list[ClipRecord]:
     return [replace(record, clip_id=f"{record.clip_id}#{name}", frames=(name,)) for name in frames]
 
 
+def image_of(record: ClipRecord) -> str:
+    """The id of the clip of which `images_of` made this one a piece; empty if it is a clip of its own."""
+    ending = f"#{record.frames[0]}" if len(record.frames) == 1 else ""
+    return record.clip_id.removesuffix(ending) if ending and record.clip_id.endswith(ending) else ""
+
+
 def deal(records: Sequence[ClipRecord], unit: Unit, shares: tuple[float, ...], seed: int) -> list[int]:
     """The part, in [0, len(shares)), of each record; records of one unit are never parted.
 
@@ -175,6 +181,6 @@ def _unit(records: Sequence[ClipRecord], plan: SplitPlan) -> tuple[Unit, str]:
 
 def _shares(text: str) -> tuple[float, ...]:
     numbers = [float(part) for part in text.split("/")]
-    if len(numbers) not in (2, 3) or min(numbers) <= 0 or abs(sum(numbers) - 100) > 1e-6:
+    if len(numbers) not in (2, 3) or not all(n > 0 for n in numbers) or abs(sum(numbers) - 100) > 1e-6:
         raise ValueError(text)
     return tuple(number / 100 for number in numbers)

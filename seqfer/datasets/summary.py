@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from seqfer.datasets.types import SPLITS, ClipRecord, Manifest
+from seqfer.datasets.types import ClipRecord, Manifest, part_rank
 
 
 @dataclass(frozen=True)
@@ -39,15 +39,10 @@ def tally(manifest: Manifest, seconds: Mapping[str, float]) -> list[Tally]:
     for record in manifest.records:
         parts[record.part].append(record)
     rows = []
-    for part in sorted(parts, key=_rank):
+    for part in sorted(parts, key=part_rank):
         for label in (*manifest.label_set, "all"):
             chosen = [record for record in parts[part] if label in (record.label, "all")]
             subjects = {record.subject_id for record in chosen} - {""}
             total = sum(seconds.get(record.clip_id, 0.0) for record in chosen)
             rows.append(Tally(part, label, len(chosen), len(subjects), total))
     return rows
-
-
-def _rank(part: str) -> tuple[int, int, str]:
-    fold = int(part.removeprefix("fold ")) if part.startswith("fold ") else 0
-    return (SPLITS.index(part) if part in SPLITS else len(SPLITS)), fold, part

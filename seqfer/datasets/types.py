@@ -100,6 +100,13 @@ class Manifest:
         return f"Manifest({len(self.records)} clips{', leaky' if self.leaky else ''})"
 
 
+def part_rank(part: str) -> int:
+    """The place of a split or fold among all: what is learnt from comes first, what is held out longest last."""
+    if part.startswith("fold "):
+        return len(SPLITS) + int(part.removeprefix("fold "))
+    return SPLITS.index(part) if part in SPLITS else -1
+
+
 def shared_subjects(records: Iterable[ClipRecord]) -> dict[str, tuple[str, ...]]:
     """Known subjects that are in more than one split or fold, each with the parts that it is in."""
     splits: dict[str, set[str]] = defaultdict(set)
@@ -110,7 +117,7 @@ def shared_subjects(records: Iterable[ClipRecord]) -> dict[str, tuple[str, ...]]
         if record.subject_id and record.fold is not None:
             folds[record.subject_id].add(f"fold {record.fold}")
     shared = {
-        subject: tuple(sorted(found))
+        subject: tuple(sorted(found, key=part_rank))
         for parts in (folds, splits)
         for subject, found in parts.items()
         if len(found) > 1

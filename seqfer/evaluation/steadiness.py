@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from seqfer.models.inference import LONGEST_GAP_S
+from seqfer.models.inference import LONGEST_GAP_S, ROUNDING_S
 
 
 def label_changes(times_s: NDArray[np.float64], probabilities: NDArray[np.floating[Any]]) -> tuple[int, float]:
@@ -22,7 +22,7 @@ def label_changes(times_s: NDArray[np.float64], probabilities: NDArray[np.floati
         sight for longer than the model reads over count for neither.
     """
     steps = np.diff(times_s)
-    near = steps <= LONGEST_GAP_S
+    near = steps <= LONGEST_GAP_S + ROUNDING_S
     leading = probabilities.argmax(1)
     return int(np.count_nonzero(np.diff(leading)[near])), float(steps[near].sum())
 

@@ -12,7 +12,7 @@ from seqfer.faces.extraction import Extractor
 from seqfer.faces.tracker import Standing
 from seqfer.faces.types import Detector, TrackedFace
 from seqfer.live.types import Captured, LiveFace, LiveFrame
-from seqfer.models.inference import LONGEST_GAP_S, Predictor
+from seqfer.models.inference import Predictor
 
 # A few faces at a time are read no faster by several threads. But these wait for each other at every step: on
 # cores that other programs use too, a frame then takes a second instead of some milliseconds.
@@ -29,9 +29,6 @@ class _Track:
     shown_as: int | None = None  # its number, once it counts as a face
 
     def add(self, time_s: float, embedding: NDArray[np.float16], reach_s: float) -> None:
-        if self.times_s and time_s - self.times_s[-1] > LONGEST_GAP_S:
-            self.times_s.clear()  # the head does not reach over such a gap
-            self.embeddings.clear()
         self.times_s.append(time_s)
         self.embeddings.append(embedding)
         while self.times_s[0] < time_s - reach_s:

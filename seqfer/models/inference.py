@@ -27,6 +27,7 @@ WINDOWS_AT_ONCE = 32
 FACES_AT_ONCE = 32  # on CPUs, whose caches more of them overflow (benchmarks/encoder_speed.py)
 FACES_AT_ONCE_ON_GPU = 256
 LONGEST_GAP_S = 0.5  # a face unseen for longer starts a new sequence for the head
+ROUNDING_S = 5e-7  # times are to the microsecond
 
 _LIMITING = threading.Lock()
 _found: list[int] = []  # by each thread within `network_threads`, how many the first of them found
@@ -249,7 +250,8 @@ def resample(
 
 def parts_of(times_s: NDArray[np.float64]) -> list[NDArray[np.int64]]:
     """The positions of each stretch of times without a gap that the head must not reach over."""
-    return np.split(np.arange(len(times_s)), np.flatnonzero(np.diff(times_s) > LONGEST_GAP_S) + 1)
+    gaps = np.diff(times_s) > LONGEST_GAP_S + ROUNDING_S
+    return np.split(np.arange(len(times_s)), np.flatnonzero(gaps) + 1)
 
 
 def overlapping_windows(count: int, window: int, hop: int) -> list[slice]:

@@ -60,10 +60,15 @@ def draw_named_box(image: Image, box: Sequence[float], text: str, colour: Colour
 
 
 def draw_line(image: Image, text: str, corner: tuple[int, int], colour: Colour) -> None:
-    """Draw a line of text on a coloured plate, whose upper left corner is given, into an image, in place."""
+    """Draw a line of text on a coloured plate, whose upper left corner is given, into an image, in place.
+
+    It stays within the image where there is room, also beside a face that does not.
+    """
     unit = unit_of(image)
-    draw_plate(image, corner, (text_width(text, unit * 0.85) + 8, unit + 4), colour, 1.0)
-    draw_text(image, text, (corner[0] + 4, corner[1] + unit), unit * 0.85, DARK)
+    width = text_width(text, unit * 0.85) + 8
+    left = max(0, min(corner[0], image.shape[1] - width))
+    draw_plate(image, (left, corner[1]), (width, unit + 4), colour, 1.0)
+    draw_text(image, text, (left + 4, corner[1] + unit), unit * 0.85, DARK)
 
 
 def draw_bars(

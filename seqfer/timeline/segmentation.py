@@ -20,7 +20,7 @@ def segment(timeline: Timeline, options: SegmentOptions) -> list[Segment]:
     for track in timeline.tracks():
         rows = np.flatnonzero(timeline.track_id == track)
         times, shown_until = starts[rows], ends[timeline.face_frame[rows]]
-        away = np.flatnonzero(times[1:] - shown_until[:-1] > options.max_gap_s) + 1
+        away = np.flatnonzero(times[1:] - shown_until[:-1] > options.max_gap_s + ROUNDING_S) + 1
         for part in np.split(np.arange(len(rows)), away):
             frames = timeline.face_frame[rows[part]]
             probabilities = timeline.probabilities[rows[part]]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from fractions import Fraction
-from itertools import chain
+from itertools import chain, pairwise
 from pathlib import Path
 from types import TracebackType
 
@@ -22,6 +22,7 @@ MOST_THREADS = 8
 FALLBACK_RATE = Fraction(25)
 MOST_FAILURES = 20  # in a row, until a damaged container is given up
 SET_BACK_S = Fraction(1, 2)  # a time that lies so far before the last one is no mere repeat
+LEAP_S = 10  # a frame that is so far ahead of those before and after it has a damaged time
 MICROSECOND = Fraction(1, 1_000_000)
 SHORTFALL_S = 0.5  # containers state the end of their video roughly; less than this is nothing
 
@@ -29,9 +30,10 @@ SHORTFALL_S = 0.5  # containers state the end of their video roughly; less than 
 class ContainerStream:
     """A video file's frames: upright, in square pixels, at the container's own times.
 
-    A frame that does not decode is passed over and counted. A frame without a time gets the one that is an
-    average frame after its predecessor's, a frame that repeats a time the next microsecond. Where the clock is
-    set back, as where recordings were joined, time goes on from the frame before.
+    A frame that does not decode is passed over and counted. A frame without a time, or with one that its
+    neighbours know nothing of, gets the one that is an average frame after its predecessor's, a frame that repeats
+    a time the next microsecond. Where the clock is set back, as where recordings were joined, time goes on from
+    the frame before.
     """
 
     def __init__(self, path: Path, every: int = 1) -> None:
@@ -76,8 +78,12 @@ class ContainerStream:
         first: Fraction | None = None
         last: Fraction | None = None
         joined = Fraction(0)  # what the clock was set back by so far
-        for picture in self._pictures:
-            time = None if picture.pts is None else picture.pts * Fraction(picture.time_base or 1) + joined
+        for picture, following in pairwise(chain(self._pictures, [None])):
+            assert picture is not None
+            time = _time_of(picture, joined)
+            if _is_stray(time, last, _time_of(following, joined)):
+                time = None
+                self._damaged += not picture.is_corrupt
             if time is None:
                 time = Fraction(0) if last is None else last + step
             elif last is not None and time <= last - SET_BACK_S:
@@ -103,8 +109,9 @@ class ContainerStream:
             try:
                 packet = next(packets, None)
                 failures = 0
-            except av.FFmpegError:
-                # Damage to the container itself: what lies behind it may be whole.
+            except (av.FFmpegError, IndexError):
+                # Damage to the container itself, in which PyAV may see packets of streams that are not there: what
+                # lies behind it may be whole.
                 self._broken += 1
                 failures += 1
                 if failures < MOST_FAILURES:
@@ -147,7 +154,6 @@ class ContainerStream:
         width, height = self.info.width, self.info.height
         if self.info.rotation_deg in (90, 270):
             width, height = height, width
-        # One reformatter without threads of its own: at 640x360 they cost more than the conversion.
         rgb = self._reformatter.reformat(picture, width, height, "rgb24", threads=1).to_ndarray()
         return turn(np.asarray(rgb, np.uint8), self.info.rotation_deg)
 
@@ -174,7 +180,8 @@ def open_container(path: Path) -> av.container.InputContainer:
         if path.stat().st_size == 0:
             raise VideoError(path, "is empty (zero bytes); copy or record it again")
         # FFmpeg would take a relative name with a colon for an address.
-        return av.open(str(path.absolute()))
+        # Titles are in whatever code page their writer's machine had.
+        return av.open(str(path.absolute()), metadata_errors="replace")
     except PermissionError as error:
         raise VideoError(path, "may not be read; check its permissions") from error
     except (av.FFmpegError, OSError) as error:
@@ -208,12 +215,12 @@ def _read_info(
     rotation = round(first.rotation / 90) * 90 % 360
     if rotation in (90, 270):
         width, height = height, width
-    duration_s = None
-    if stream.duration is not None and stream.time_base is not None:
-        duration_s = float(stream.duration * stream.time_base)
-    elif container.duration is not None:
-        duration_s = container.duration / av.time_base
     start_s = float((first.pts or 0) * (first.time_base or Fraction(1)))
+    duration_s = _stated_end_s(container, stream, start_s)
+    if duration_s is None and stream.duration is not None and stream.time_base is not None:
+        duration_s = float(stream.duration * stream.time_base)
+    elif duration_s is None and container.duration is not None:
+        duration_s = container.duration / av.time_base
     rate, count = stream.average_rate, stream.frames or None
     return VideoInfo(path, width, height, rate, duration_s, count, rotation, start_s)
 
@@ -241,6 +248,20 @@ def _stated_end_s(container: av.container.InputContainer, stream: av.VideoStream
         end_s = container.duration / av.time_base
     # Matroska counts from zero, whenever its first frame is shown.
     return end_s - start_s if end_s is not None and name.startswith("matroska") else end_s
+
+
+def _time_of(picture: av.VideoFrame | None, joined: Fraction) -> Fraction | None:
+    """When a frame is shown, in the container's seconds and `joined` more; None if it does not say."""
+    if picture is None or picture.pts is None:
+        return None
+    return picture.pts * Fraction(picture.time_base or 1) + joined
+
+
+def _is_stray(time: Fraction | None, last: Fraction | None, following: Fraction | None) -> bool:
+    """Whether a frame's time is far from those of the frames before and after it, which follow each other."""
+    if time is None or last is None or following is None or not last <= following <= last + LEAP_S:
+        return False
+    return time > last + LEAP_S or time <= last - SET_BACK_S
 
 
 def turn(image: Image, degrees: int) -> Image:

@@ -106,7 +106,7 @@ def find_pictures(path: str | Path, passed_over: Callable[[Path], bool] = lambda
 
 def _stills(root: Path, passed_over: Callable[[Path], bool]) -> list[Path]:
     found: list[Path] = []
-    for folder, children in _folders(root):
+    for folder, children in folders_below(root):
         if children is None:
             found.append(folder)
             continue
@@ -119,7 +119,7 @@ def _inside(root: Path, passed_over: Callable[[Path], bool]) -> list[Path]:
     """The videos and clips of numbered pictures below a folder, or its stills where there are none."""
     moving: list[Path] = []
     stills: list[Path] = []
-    for folder, children in _folders(root):
+    for folder, children in folders_below(root):
         if children is None:
             moving.append(folder)
             continue
@@ -134,11 +134,13 @@ def _inside(root: Path, passed_over: Callable[[Path], bool]) -> list[Path]:
     return moving or stills
 
 
-def _folders(root: Path) -> Iterator[tuple[Path, list[Path] | None]]:
-    """A folder and all below it, each with what it holds, hidden things left out; None if it cannot be read."""
+def folders_below(root: Path) -> Iterator[tuple[Path, list[Path] | None]]:
+    """A folder and all below it, each with what it holds, hidden things left out; None if it cannot be read.
+
+    Links to folders are followed, but not in circles.
+    """
     folders, seen = [root], set()
     for folder in folders:
-        # Links to folders are followed, but not in circles.
         if folder.resolve() in seen:
             continue
         seen.add(folder.resolve())

@@ -23,7 +23,10 @@ DEFAULT_RATE = Fraction(25)
 SIZES_COMPARED = 16  # pictures of a folder whose headers tell whether it is one clip …
 SAME_SIZE = 0.75  # … and the share of them that must have the same size
 # What Pillow raises for files that it cannot read.
-READING_ERRORS = (UnidentifiedImageError, Pillow.DecompressionBombError, OSError, ValueError, SyntaxError)
+READING_ERRORS = (
+    *(UnidentifiedImageError, Pillow.DecompressionBombError),
+    *(OSError, SyntaxError, TypeError, ValueError),
+)
 
 
 def as_fraction(rate: Fraction | float) -> Fraction:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -79,12 +80,18 @@ def _write(
         picture.pts, picture.time_base = round(frame.time_s / TICK), TICK
         output.mux(video.encode(picture))
         while waiting is not None and waiting[0] <= frame.time_s:
-            output.mux(waiting[1])
+            _mux_sound(output, waiting[1])
             waiting = next(packets, None)
     output.mux(video.encode(None))
     while waiting is not None:
-        output.mux(waiting[1])
+        _mux_sound(output, waiting[1])
         waiting = next(packets, None)
+
+
+def _mux_sound(output: av.container.OutputContainer, packet: av.Packet[av.AudioStream]) -> None:
+    """Add a piece of sound, unless it is damaged so that the muxer refuses it."""
+    with suppress(av.error.InvalidDataError):
+        output.mux(packet)
 
 
 def _sound_packets(
@@ -100,7 +107,7 @@ def _sound_packets(
                 yield from _copied(output, container, track, sound.start_s)
             else:
                 yield from _encoded(output, container, track, sound.start_s)
-        except av.FFmpegError:
+        except (av.FFmpegError, IndexError):  # as `ContainerStream` finds where a container is damaged
             return
 
 

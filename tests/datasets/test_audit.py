@@ -146,6 +146,8 @@ def test_of_folds_and_clips_in_no_split_nothing_is_taken(tmp_path: Path) -> None
     for changed in (
         [replace(r, split="", fold=k) for k, r in enumerate(records)],
         [replace(r, split="") for r in records],
+        [replace(r, split="test" if k else "") for k, r in enumerate(records)],
+        [replace(r, split="" if k else "test") for k, r in enumerate(records)],
     ):
         assert found_in(changed).repeats == frozenset()
 
@@ -163,6 +165,32 @@ def test_videos_are_compared_as_files_and_by_their_bounds(tmp_path: Path) -> Non
     assert found.copies == (Copies("test", "train", exact=1, distinct=1, near=0, other_label=0),)
     assert found.sources == {str(one): ("train", "test")}
     assert found.repeats == {"a"}
+
+
+@pytest.mark.parametrize(
+    ("first", "second"), [((0.0, 0.2), (0.2, 0.4)), ((0.0, None), (0.1, 0.4))], ids=["halves", "whole and part"]
+)
+def test_pieces_of_a_video_are_known_under_any_name(
+    tmp_path: Path, first: tuple[float, float | None], second: tuple[float, float | None]
+) -> None:
+    one = write_clip(tmp_path / "one.mp4", [k / 25 for k in range(10)])
+    copy = tmp_path / "copy.mp4"
+    copy.write_bytes(one.read_bytes())
+    records = [
+        ClipRecord("a", one, "happy", start_s=first[0], end_s=first[1], split="train"),
+        ClipRecord("b", copy, "sad", start_s=second[0], end_s=second[1], split="test"),
+    ]
+    found = found_in(records)
+    assert found.sources == {str(one): ("train", "test")}
+    assert found.leaks
+
+
+def test_a_hash_in_a_name_makes_no_sequence(tmp_path: Path) -> None:
+    names = ("train_#selfie0", "train_#selfie1", "test_#selfie2", "test_#selfie3")
+    records = stills(tmp_path, {name: noise(seed) for seed, name in enumerate(names)})
+    found = found_in([replace(record, clip_id=f"happy/{record.clip_id[-8:]}") for record in records])
+    assert found.sources == {}
+    assert not found.leaks
 
 
 def test_a_video_is_read_once_for_all_its_clips(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -213,7 +241,7 @@ def test_people_absent_labels_and_unreadable_files_are_listed(tmp_path: Path) ->
         ClipRecord("d", tmp_path / "fer2013.csv", "sad", frames=("1",), split="train"),
     ]
     found = found_in(records, leaky="as asked")
-    assert found.subjects == {"S1": ("test", "train")}
+    assert found.subjects == {"S1": ("train", "test")}
     assert found.missing == (("test", "happy"),)
     assert [record.clip_id for record, _ in found.unreadable] == ["a", "b", "c", "d"]
     assert found.compared == 0

@@ -198,3 +198,13 @@ def test_the_main_face_is_the_larger_one_not_the_one_that_stays_longer() -> None
 
     frames = [FrameFaces(k, k / 25, (seen(1, 20), *([seen(2, 90)] if k > 1 else []))) for k in range(6)]
     assert [crop[0, 0, 0] for _, crop in _main_face(frames)] == [2] * 4
+
+
+def test_a_glimpse_of_a_large_face_is_not_the_main_one() -> None:
+    def seen(track: int, side: float, score: float) -> TrackedFace:
+        return TrackedFace(track, Detection((0, 0, side, side), score), np.full((8, 8, 1), track, np.uint8))
+
+    doubtful = [FrameFaces(k, k / 25, (seen(1, 900, 0.6), seen(2, 20, 0.9))) for k in range(6)]
+    short = [FrameFaces(k, k / 25, (*([seen(1, 900, 0.9)] if k < 2 else []), seen(2, 20, 0.9))) for k in range(6)]
+    for frames in (doubtful, short):
+        assert [crop[0, 0, 0] for _, crop in _main_face(frames)] == [2] * 6

@@ -66,6 +66,15 @@ class TestNear:
             changed[40:44, 10:80] = 255
         assert are_near(face, np.asarray(changed, np.uint8))
 
+    def test_pixels_that_correlate_are_not_enough(self, face: NDArray[np.uint8]) -> None:
+        light = np.linspace(0, 255, 96)[None].repeat(96, 0)
+        one, other = ((0.75 * light + 0.25 * part).astype(np.uint8) for part in (face, face[::-1]))
+        prints = fingerprints([one, other])
+        thumbnails = prints.thumbnails.astype(float)
+        assert np.corrcoef(thumbnails)[0, 1] > likeness.LEAST_CORRELATION
+        assert (prints.bits[0] != prints.bits[1]).sum() > likeness.MOST_BITS
+        assert not are_near(one, other)
+
     def test_other_pictures_are_not(self, face: NDArray[np.uint8]) -> None:
         rng = np.random.default_rng(0)
         assert not are_near(face, np.ascontiguousarray(face[::-1]))

@@ -49,14 +49,16 @@ def test_rows_of_a_csv_file(tmp_path: Path) -> None:
     ((_, image),) = reader.read(record(path, "1"))
     assert image.shape == (48, 48)
     assert np.unique(image).tolist() == [7]
-    for row in ("0", "2", "x"):
+    for row in ("0", "2", "x", "-1"):
         with pytest.raises(SeqferError, match=f"row {row} holds no picture"):
             list(reader.read(record(path, row)))
 
 
-@pytest.mark.parametrize("name", ["gone.png", "gone.csv", "text.png", "folder"])
+@pytest.mark.parametrize("name", ["gone.png", "gone.csv", "text.png", "folder", "latin.csv", "zero.csv"])
 def test_what_cannot_be_read_is_named(tmp_path: Path, name: str) -> None:
     (tmp_path / "folder").mkdir()
+    (tmp_path / "latin.csv").write_bytes(b"emotion,pixels,Usage\n0,caf\xe9,Training\n")
+    (tmp_path / "zero.csv").write_bytes(b"emotion,pixels,Usage\n0,\0,Training\n")
     (tmp_path / "text.png").write_text("no picture")
     with pytest.raises(SeqferError, match=name):
         list(PictureReader().read(record(tmp_path / name, *(["0"] if name.endswith("csv") else []))))

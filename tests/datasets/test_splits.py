@@ -45,7 +45,14 @@ def test_a_plan_is_read(text: str, plan: SplitPlan) -> None:
     "text",
     [
         *("", "official:1", "random:80/20", "kfold", "kfold:1", "kfold:x", "subject", "subject:", "subject:100"),
-        *("subject:70/20", "subject:100/0", "subject:a/b", "subject:40/30/20/10", "subject:-10/110"),
+        *(
+            "subject:70/20",
+            "subject:100/0",
+            "subject:a/b",
+            "subject:40/30/20/10",
+            "subject:-10/110",
+            "subject:nan/50",
+        ),
     ],
 )
 def test_what_is_no_plan_is_refused_with_the_known_ones(text: str) -> None:
@@ -176,3 +183,17 @@ def test_no_unit_is_parted_and_no_part_is_empty(
     parts = deal(records, lambda record: record.subject_id, shares, seed)
     assert set(parts) == set(range(len(shares)))
     assert len({(r.subject_id, part) for r, part in zip(records, parts, strict=True)}) == len(units)
+
+
+def test_rare_classes_are_dealt_first() -> None:
+    """Two subjects alone show disgust, among many of one clip each: each half gets one of them, by any seed."""
+    records = [ClipRecord(f"{k}", Path("a.mp4"), "happy", subject_id=f"H{k}") for k in range(60)]
+    records += [
+        ClipRecord(f"d{s}{k}", Path("a.mp4"), label, subject_id=f"D{s}")
+        for s in range(2)
+        for k, label in enumerate(("disgust", *["happy"] * 9))
+    ]
+    for seed in range(10):
+        parts = deal(records, lambda record: record.subject_id, (0.5, 0.5), seed)
+        shown = {part for record, part in zip(records, parts, strict=True) if record.label == "disgust"}
+        assert shown == {0, 1}

@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from seqfer.faces.tracker import Standing, Tracker, lasting_tracks
+from seqfer.faces.geometry import iou
+from seqfer.faces.tracker import LEAST_OVERLAP, Standing, Tracker, lasting_tracks
 from seqfer.faces.types import Detection
 
 
@@ -155,3 +156,15 @@ def test_a_fast_face_is_expected_where_it_was_going() -> None:
     seen = [[face(100 + 8 * k)] for k in range(15)]
     back = [face(100 + 8 * 14 + 100)]
     assert run([*seen, *[[]] * 22, back])[-1] == [1]
+
+
+def test_an_overlap_too_small_to_match_displaces_none_that_may() -> None:
+    def wide(left: float) -> Detection:
+        return Detection((left, 0, left + 100, 100), 0.9)
+
+    tracks, moved, other = [wide(0), wide(128)], wide(60), wide(-68)
+    overlaps = iou(np.array([track.box for track in tracks]), np.array([moved.box, other.box]))
+    # The first face has moved to where it may still be known. By the sum of all overlaps, it would be the second.
+    assert max(overlaps[0, 1], overlaps[1, 0]) < LEAST_OVERLAP <= overlaps[0, 0]
+    assert overlaps[0, 0] + overlaps[1, 1] < overlaps[0, 1] + overlaps[1, 0]
+    assert run([tracks, [moved, other]]) == [[1, 2], [1, 3]]

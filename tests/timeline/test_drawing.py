@@ -54,3 +54,13 @@ def test_a_box_is_named_by_track_leader_and_share(monkeypatch: pytest.MonkeyPatc
     shares[4] = 0.88
     draw_box(np.zeros((90, 90, 3), np.uint8), (10, 10, 50, 50), 3, shares, FER7.names)
     assert said == ["3  sad 0.88"]
+
+
+@pytest.mark.parametrize("left", [-60, -1, 700])
+def test_a_line_is_readable_beside_a_face_that_reaches_out_of_the_frame(left: int) -> None:
+    image, expected = (np.full((360, 640, 3), 90, np.uint8) for _ in range(2))
+    drawing.draw_line(image, "1  happy 0.90", (left, 40), (0, 200, 0))
+    width = text_width("1  happy 0.90", drawing.unit_of(image) * 0.85) + 8
+    drawing.draw_line(expected, "1  happy 0.90", (0 if left < 0 else 640 - width, 40), (0, 200, 0))
+    assert (image == expected).all()
+    assert (image[:, :width] != 90).any() or (image[:, -width:] != 90).any()

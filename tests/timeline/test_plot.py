@@ -58,6 +58,14 @@ def test_a_long_track_stays_light() -> None:
     assert max(len(outline(area)) for area in areas) < 7_000
 
 
+def test_a_bin_shows_the_mean_of_its_frames() -> None:
+    starts = np.arange(4 * MOST_POINTS) / 25
+    shares = np.tile([[1.0, 0.0], [0.0, 1.0], [0.0, 1.0], [0.0, 1.0]], (MOST_POINTS, 1))
+    edges, values = _in_bins(starts, starts + 1 / 25, shares)
+    assert len(edges) == len(values) == MOST_POINTS + 1
+    assert (np.abs(values - [0.25, 0.75]).max(1) < 1e-9).mean() > 0.7  # others hold a frame more or less
+
+
 def test_a_gap_stays_empty() -> None:
     made = timeline({1: spans([("happy", 25), ("", 25), ("happy", 25)])}, frames=75)
     areas = made.plot().axes[0].collections

@@ -154,6 +154,14 @@ def test_a_face_may_be_away_for_as_long_as_asked_for() -> None:
     assert parted == [(1, "happy", 0.0, 1.0), (1, "happy", 1.4, 2.4)]
 
 
+@pytest.mark.parametrize("start", [0, 11, 700, 5000, 90_001])
+def test_an_absence_of_exactly_the_longest_is_bridged_wherever_it_begins(start: int) -> None:
+    """Times in files are rounded to the microsecond: what is read again must not part where the first did not."""
+    made = timeline({1: spans([("", start), ("happy", 30), ("", 15), ("happy", 30)])}, start + 75, rate=30)
+    options = SegmentOptions(smoothing_s=0, min_duration_s=0.25, max_gap_s=0.5)
+    assert len(found(made, options)) == 1
+
+
 def test_smoothing_steadies_what_flickers() -> None:
     made = timeline({1: {k: shown(0.9 if k % 2 else 0.3) for k in range(20)}}, 20)
     assert len(found(made, SegmentOptions(smoothing_s=0.4, min_duration_s=0))) == 1

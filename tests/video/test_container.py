@@ -7,6 +7,7 @@ from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
 
+import av
 import pytest
 
 from seqfer.annotation import Annotator
@@ -129,6 +130,76 @@ def test_where_the_clock_is_set_back_time_goes_on(tmp_path: Path) -> None:
         times = [frame.time_s for frame in stream]
     assert len(times) == 60
     assert times == pytest.approx([k / 25 for k in range(60)], abs=0.05)
+
+
+def flv_tags(content: bytes | bytearray, kind: int) -> list[int]:
+    """Where the tags of a kind (8 is sound, 9 video) begin in an FLV file."""
+    found, place = [], 13
+    while place < len(content):
+        if content[place] == kind:
+            found.append(place)
+        place += 15 + int.from_bytes(content[place + 1 : place + 4], "big")
+    return found
+
+
+@pytest.mark.parametrize(
+    ("place", "damage"), [(7, b"\x01"), (4, bytes(3))], ids=["far ahead", "back to the beginning"]
+)
+def test_one_damaged_time_moves_no_other_frame(tmp_path: Path, place: int, damage: bytes) -> None:
+    path = write_clip(tmp_path / "clip.flv", STEADY, codec="flv")
+    content = bytearray(path.read_bytes())
+    tag = flv_tags(content, 9)[30]
+    content[tag + place : tag + place + len(damage)] = damage
+    path.write_bytes(content)
+    with open_video(path) as stream:
+        times = [frame.time_s for frame in stream]
+        assert times == pytest.approx(STEADY, abs=2e-3)
+        assert stream.report.damaged == 1
+
+
+def test_frames_that_truly_come_late_keep_their_time(tmp_path: Path) -> None:
+    times = [*STEADY[:5], *(100 + time for time in STEADY[:5]), 200.0]
+    with open_video(write_clip(tmp_path / "clip.mkv", times)) as stream:
+        assert [frame.time_s for frame in stream] == pytest.approx(times, abs=1e-3)
+        assert stream.report.damaged == 0
+
+
+def test_a_packet_of_a_stream_that_is_not_there_is_passed_over(tmp_path: Path) -> None:
+    path = write_clip(tmp_path / "clip.flv", STEADY, codec="flv")
+    content = bytearray(path.read_bytes())
+    content[flv_tags(content, 9)[20]] = 8  # sound, of which the header knows nothing
+    path.write_bytes(content)
+    with open_video(path) as stream:
+        shown = len(list(stream))
+    assert 20 <= shown < 60
+
+
+def test_a_title_in_any_code_page_is_no_matter(tmp_path: Path) -> None:
+    path = write_clip(tmp_path / "clip.avi", STEADY[:5], codec="mpeg4")
+    content = path.read_bytes()
+    place = content.index(b"ISFT") + 8  # the name of the writing program, which ends with a zero
+    path.write_bytes(content[:place] + b"Caf\xe9" + content[place + 4 :])
+    with open_video(path) as stream:
+        assert len(list(stream)) == 5
+
+
+def test_a_video_is_as_long_as_its_pictures_whatever_its_sound(tmp_path: Path) -> None:
+    def second(time: float) -> float:
+        return time if time < 1 else time + 7  # one last picture for the sound to go on with
+
+    whole = write_clip(tmp_path / "sound.mkv", [second(k / 25) for k in range(26)], audio=True)
+    cut = tmp_path / "clip.mkv"
+    with av.open(str(whole)) as source, av.open(str(cut), "w") as target:
+        streams = {stream.index: target.add_stream_from_template(stream) for stream in source.streams}
+        for packet in source.demux():
+            late = packet.stream.type == "video" and (packet.pts or 0) * packet.time_base > 1
+            if packet.dts is not None and not late:
+                packet.stream = streams[packet.stream.index]
+                target.mux(packet)
+    with av.open(str(cut)) as container:
+        assert (container.duration or 0) / av.time_base > 7
+    with open_video(cut) as stream:
+        assert stream.info.duration_s == pytest.approx(1.0, abs=0.1)
 
 
 def test_an_mp4_cut_off_before_its_index_is_no_video(tmp_path: Path) -> None:

@@ -1,8 +1,7 @@
-"""The contract of both ways to read a video: streaming by PyAV, and sampling by decord or PyAV."""
+"""The contract of a stream of frames, whatever the container: which come, in what order, at what times."""
 
 from __future__ import annotations
 
-import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -10,9 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from seqfer.video import sampling
 from seqfer.video.opening import open_video
-from seqfer.video.sampling import sample_clip
 from tests.media import read_number, write_clip
 
 STEADY = tuple(k / 25 for k in range(30))
@@ -72,47 +69,3 @@ def test_streaming(clip: tuple[Case, Path]) -> None:
     report = stream.report
     assert (report.decoded, report.lost, report.damaged, report.truncated) == (len(case.times_s), 0, 0, False)
     assert report.end_s > frames[-1].time_s
-
-
-@pytest.mark.parametrize("sampler", ["decord", "PyAV"])
-def test_sampling_gives_the_streamed_frames(
-    clip: tuple[Case, Path], sampler: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    _, path = clip
-    if sampler == "PyAV":
-        monkeypatch.setitem(sys.modules, "decord", None)
-    else:
-        pytest.importorskip("decord", reason="decord has no wheel for this machine")
-    with open_video(path) as stream:
-        streamed = list(stream)
-    last = streamed[-1].time_s
-    wanted = [last * share for share in (0.0, 0.55, 0.55, 0.21, 1.0)] + [-1.0, last + 10]
-    sampled = sample_clip(path, wanted)
-    assert len(sampled) == len(wanted)
-    for moment, frame in zip(wanted, sampled, strict=True):
-        shown = max((s for s in streamed if s.time_s <= moment + 1e-6), key=lambda s: s.index, default=streamed[0])
-        assert frame.index == shown.index
-        assert frame.time_s == pytest.approx(shown.time_s, abs=1e-9)
-        assert frame.image.shape == shown.image.shape
-        assert read_number(frame.image) == read_number(shown.image)
-        assert np.abs(frame.image.astype(int) - shown.image).mean() < 4
-
-
-@pytest.mark.parametrize("sampler", ["decord", "PyAV"])
-def test_sampling_scales_upright_frames(
-    clip: tuple[Case, Path], sampler: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    case, path = clip
-    if sampler == "PyAV":
-        monkeypatch.setitem(sys.modules, "decord", None)
-    frame = sample_clip(path, [case.times_s[-1]], size=(80, 56))[0]
-    assert frame.image.shape == (56, 80, 3)
-    assert read_number(frame.image) == len(case.times_s) - 1
-
-
-def test_decord_itself_reads_ordinary_clips(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    # The fallback must not hide that decord is never used.
-    pytest.importorskip("decord", reason="decord has no wheel for this machine")
-    monkeypatch.setattr(sampling, "sample_by_pyav", lambda *_: pytest.fail("decord was not used"))
-    path = write_clip(tmp_path / "clip.mp4", STEADY)
-    assert [frame.index for frame in sample_clip(path, [0.0, 0.4])] == [0, 10]

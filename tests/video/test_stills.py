@@ -79,7 +79,10 @@ def test_transparent_parts_are_black(tmp_path: Path) -> None:
     assert image[10:].min() == 255
 
 
-@pytest.mark.parametrize("content", [b"", b"no picture at all", b"\x89PNG\r\n\x1a\n broken"])
+TIFF_WITHOUT_SIZE = b"II*\0\x08\0\0\0" + b"\x01\0" + b"\x03\x01\x03\0\x01\0\0\0\x01\0\0\0" + bytes(4)
+
+
+@pytest.mark.parametrize("content", [b"", b"no picture at all", b"\x89PNG\r\n\x1a\n broken", TIFF_WITHOUT_SIZE])
 def test_unreadable_pictures_are_named(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "bad.png"
     path.write_bytes(content)
@@ -127,6 +130,13 @@ def test_what_counts_as_numbered(tmp_path: Path, names: list[str], numbers: list
         (tmp_path / name).write_bytes(b"x")
     found = numbered_pictures(tmp_path)
     assert (None if found is None else [file.name if file else None for file in found]) == numbers
+
+
+@pytest.mark.parametrize(("odd", "one_clip"), [(1, True), (3, False)])
+def test_photos_of_many_sizes_are_no_clip_whatever_their_numbers(tmp_path: Path, odd: int, one_clip: bool) -> None:
+    for number in range(8):
+        Pillow.new("RGB", (40 + 10 * number if number < odd else 64, 48)).save(tmp_path / f"{number}.png")
+    assert (numbered_pictures(tmp_path) is not None) == one_clip
 
 
 def test_a_camera_picture_with_another_behind_it_is_read(tmp_path: Path) -> None:

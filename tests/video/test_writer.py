@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from seqfer.errors import OutputError
+from seqfer.video import writer
 from seqfer.video.opening import open_video
 from seqfer.video.types import Frame
 from seqfer.video.writer import SoundSource, _Onwards, write_video
@@ -131,3 +132,11 @@ def test_an_unwritable_place_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("x")
     with pytest.raises(OutputError, match="cannot be written"):
         write_video(tmp_path / "file" / "out.mp4", [Frame(0, 0.0, numbered_image(0))])
+
+
+def test_a_piece_of_sound_that_the_muxer_refuses_is_left_out() -> None:
+    class Refusing:
+        def mux(self, packet: object) -> None:
+            raise av.error.InvalidDataError(1, "Invalid data found when processing input")
+
+    writer._mux_sound(Refusing(), None)  # type: ignore[arg-type]

@@ -10,6 +10,7 @@ from pathlib import Path
 from seqfer.datasets.types import ClipRecord
 from seqfer.errors import OptionError
 from seqfer.labels import canonical
+from seqfer.video.opening import folders_below
 
 
 @dataclass(frozen=True)
@@ -59,10 +60,10 @@ Reader = Callable[[Path, LayoutOptions], Found]
 
 
 def files_below(root: Path, suffixes: frozenset[str]) -> Iterator[Path]:
-    """Visible files with one of the suffixes, in the order of their paths."""
-    for path in sorted(root.rglob("*")):
-        hidden = any(part.startswith(".") for part in path.relative_to(root).parts)
-        if path.suffix.lower() in suffixes and path.is_file() and not hidden:
+    """Visible files with one of the suffixes, in the order of their paths; links to folders are followed."""
+    everything = (child for _, children in folders_below(root) for child in children or ())
+    for path in sorted(everything):
+        if path.suffix.lower() in suffixes and path.is_file():
             yield path
 
 

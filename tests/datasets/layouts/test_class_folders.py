@@ -81,3 +81,11 @@ def test_numbered_pictures_are_a_clip_in_a_folder_of_their_own_and_stills_in_the
         "train/angry/1.png",
         "train/angry/2.png",
     ]
+
+
+def test_folders_behind_links_are_read_too(tmp_path: Path) -> None:
+    touch(tmp_path / "set", "sad/a.mp4")
+    touch(tmp_path / "store", "happy/b.mp4", "happy/.hidden/c.mp4")
+    (tmp_path / "set" / "happy").symlink_to(tmp_path / "store" / "happy")
+    (tmp_path / "store" / "happy" / "circle").symlink_to(tmp_path / "set")
+    assert found_in(tmp_path / "set") == {"happy/b.mp4": ("happy", "", ""), "sad/a.mp4": ("sad", "", "")}

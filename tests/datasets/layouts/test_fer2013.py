@@ -40,3 +40,9 @@ def test_a_csv_file_without_its_columns_is_refused(tmp_path: Path) -> None:
     (tmp_path / "fer2013.csv").write_text("a,b\n1,2\n")
     with pytest.raises(DatasetError, match="lacks the columns"):
         read_fer2013(tmp_path, LayoutOptions())
+
+
+def test_a_file_that_is_no_text_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "fer2013.csv").write_bytes(b"emotion,pixels,Usage\n0,caf\xe9,Training\n")
+    with pytest.raises(DatasetError, match="is no CSV file"):
+        read_fer2013(tmp_path, LayoutOptions())
