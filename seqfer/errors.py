@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+NO_FILE = "no such file or folder"
+
 
 class SeqferError(Exception):
     """Root of every error that seqfer raises on purpose."""

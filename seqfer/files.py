@@ -71,10 +71,11 @@ def check_output(folder: Path, overwrite: bool) -> None:
     try:
         if folder.exists() and not folder.is_dir():
             raise OutputError(folder, "is a file, not a folder; choose another output folder")
-        if not overwrite and folder.is_dir() and any(path.name != PARTIAL for path in folder.iterdir()):
+        there = list(folder.iterdir()) if folder.is_dir() else []
+        if not overwrite and not all(path.name.startswith(PARTIAL) for path in there):
             raise OutputError(folder, "exists already; use --overwrite (overwrite=True) to replace its results")
         folder.parent.mkdir(parents=True, exist_ok=True)
-        with TemporaryDirectory(dir=_partial(folder).parent):
+        with TemporaryDirectory(prefix=PARTIAL, dir=_partial(folder).parent):  # hidden, should it outlive a kill
             pass
     except OSError as error:
         raise OutputError(folder, f"cannot be written ({error.strerror}); choose another folder") from error
@@ -90,7 +91,7 @@ def check_file(path: Path, overwrite: bool) -> None:
         if path.exists() and not overwrite:
             raise OutputError(path, "exists already; use --overwrite to replace it")
         path.parent.mkdir(parents=True, exist_ok=True)
-        with TemporaryFile(dir=path.parent):
+        with TemporaryFile(prefix=PARTIAL, dir=path.parent):
             pass
     except OSError as error:
         raise OutputError(path, f"cannot be written ({error.strerror}); choose another place") from error

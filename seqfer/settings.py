@@ -87,7 +87,7 @@ def read_settings(
     path, document = read_document(path, known)
     for change in changes:
         set_value(document, *read_change(change, example))
-    return parse_settings(kind, document, str(path), described_in)
+    return parse_settings(kind, document, f"{path} with --set" if changes else str(path), described_in)
 
 
 def parse_settings(kind: type[T], document: dict[str, Any], source: str, described_in: str) -> T:

@@ -5,7 +5,9 @@ import hashlib
 import os
 import sys
 import threading
+from contextlib import nullcontext
 from pathlib import Path
+from tempfile import mkdtemp
 
 import pytest
 
@@ -102,6 +104,20 @@ def test_looking_whether_there_is_room_disturbs_nobody_who_writes(tmp_path: Path
         check_output(tmp_path / "out", overwrite=False)
     assert (tmp_path / "out" / "a.csv").read_text() == "whole"
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
+def test_a_run_killed_while_it_looks_leaves_nothing_that_counts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(files, "TemporaryDirectory", lambda **where: nullcontext(mkdtemp(**where)))
+    out = tmp_path / "out"
+    out.mkdir()
+    check_output(out, overwrite=False)
+    left = [path.name for path in out.iterdir()]
+    assert left
+    assert all(name.startswith(".") for name in left)
+    monkeypatch.undo()
+    check_output(out, overwrite=False)
 
 
 def test_sha256(tmp_path: Path) -> None:

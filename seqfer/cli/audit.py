@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from seqfer.cli.console import out, plain_table, progress, remark_line, say
+from seqfer.datasets.types import UNASKED
 from seqfer.files import check_file, write_whole
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ def audit(
     """Look for leaks and defects: people, videos and copies on two sides of a split, and unreadable files.
 
     Copies are pictures that are equal, pixel for pixel, or near-identical: other crops, sizes or compressions of
-    one photo. Videos are compared as files.
+    one photo. Videos are compared as files. Where clips cannot be read, the exit code is 1.
     """
     from seqfer.datasets.audit import audit as look
     from seqfer.datasets.audit import cleaned
@@ -58,6 +59,8 @@ def audit(
         found = look(clips, advance)
     for record, problem in found.unreadable:
         remark_line(f"{record.clip_id}: {problem}")
+    counts = Counter(record.label for record in clips.records)
+    say("labels: " + ", ".join(f"{label} {counts[label]}" for label in clips.labels))
     _say(found, clips.leaky)
     if copies is not None:
         _write_copies(found.pairs, copies)
@@ -71,6 +74,8 @@ def audit(
             f"{lost['train']} training and {lost['validation']} validation clips dropped, "
             f"{len(result.records)} clips kept -> {write}"
         )
+    if found.unreadable:
+        raise typer.Exit(1)
 
 
 def _write_copies(pairs: tuple[CopyPair, ...], path: Path) -> None:
@@ -96,9 +101,12 @@ def _say(found: Audit, leaky: str) -> None:
     for part, label in found.missing:
         say(f"{part or 'manifest'}: no clip is {label}")
     say(f"unreadable: {len(found.unreadable) or 'none'}")
-    if leaky:
+    if leaky and leaky != UNASKED:
         say(f"the manifest is marked as leaky: {leaky}")
-    say("this manifest leaks: figures from its splits are too good" if found.leaks else "no leak found")
+    if found.leaks:
+        say("this manifest leaks: figures from its splits are too good")
+    else:
+        say("no leak found" + (" among the others" if found.unreadable else ""))
 
 
 def _say_shared(what: str, shared: dict[str, tuple[str, ...]]) -> None:

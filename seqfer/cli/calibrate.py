@@ -10,12 +10,16 @@ import typer
 
 from seqfer.cli.console import remark_line, say
 from seqfer.cli.reading import Cache, Data, Device, OwnFaces, OwnPictureRate, read_split
+from seqfer.errors import OptionError
 
 CHANGED = ("log_loss", "ece", "frame_ece")  # of a model's figures, by its temperature
 
 
 def calibrate(
-    model: Annotated[Path, typer.Argument(metavar="MODEL", help="A model's folder.", show_default=False)],
+    model: Annotated[
+        str,
+        typer.Argument(metavar="MODEL", help="A model's folder; with -o a bundled one too.", show_default=False),
+    ],
     data: Data,
     output: Annotated[
         Path | None,
@@ -37,20 +41,30 @@ def calibrate(
     from seqfer.evaluation.calibration import TEMPERATURES, fit_temperature, log_loss, reliability
     from seqfer.evaluation.predictions import predict
     from seqfer.files import check_output, output_folder, sha256_of
-    from seqfer.models.checkpoint import DESCRIPTION, WEIGHTS, load_checkpoint, save_checkpoint
+    from seqfer.models.bundled import bundled_models, load_model
+    from seqfer.models.checkpoint import DESCRIPTION, WEIGHTS, save_checkpoint
     from seqfer.models.heads import soften as soften_head
     from seqfer.models.inference import Predictor, choose_device
 
-    place, replaces = (output, overwrite) if output else (model, True)
+    place, replaces = (output, overwrite) if output else (Path(model), True)
     if output:
         check_output(output, overwrite)
-    checkpoint = load_checkpoint(model)
+    elif model in bundled_models():
+        raise OptionError(
+            f"{model} is a bundled model, which stays as it is; name a folder for the result with -o"
+        )
+    checkpoint = load_model(model)
     predictor = Predictor(checkpoint.model, choose_device(device), "float32")
     predictions, packed, _ = read_split(
         predictor, checkpoint.provenance.training, data, "validation", faces, cache, picture_rate
     )
     before, truth = predictions.probabilities, predictions.truth
     temperature = fit_temperature(before, truth)
+    untold = (
+        f"{len(predictions)} validation clips, or too few mistakes among them, do not tell how sure is too sure"
+    )
+    if not 1.1 * TEMPERATURES[0] < temperature < 0.9 * TEMPERATURES[1]:
+        raise OptionError(f"{untold} (any temperature is too moderate for them); the model stays as it was")
     soften_head(checkpoint.model.head, temperature)
     # Read again: of a clip in several windows the model softens each, not their mean.
     clips = {clip.clip_id: clip for clip in packed.clips}
@@ -77,7 +91,7 @@ def calibrate(
         save_checkpoint(folder, checkpoint.model, provenance)
     say(f"temperature {temperature:.3f}, fitted on {len(predictions)} validation clips -> {place}")
     if not 2 * TEMPERATURES[0] < temperature < TEMPERATURES[1] / 2:
-        remark_line(f"{len(predictions)} clips, or too few mistakes among them, do not tell how sure is too sure")
+        remark_line(untold)
     for name, (first, second) in (("ece", eces), ("log_loss", losses)):
         say(f"{name:8s} {first:.4f} -> {second:.4f}")
 

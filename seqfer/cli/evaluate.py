@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from seqfer.cli.console import remark_line
 from seqfer.cli.measuring import say_figures
 from seqfer.cli.reading import Cache, Data, Device, OwnFaces, OwnPictureRate, learnt_from, read_split
 
@@ -40,9 +41,11 @@ def evaluate(
     """Measure a model on labelled clips: accuracy, UAR, F1, intervals, calibration, confusion matrix.
 
     The clips are prepared first if they are not. OUTPUT gets metrics.json, predictions.csv, confusion_matrix.csv
-    and .png (also normalized), reliability.png and report.md.
+    and .png (also normalized), reliability.png and report.md. A clip that shows no face, or cannot be read, is
+    left out; where files are missing, the exit code is 1.
     """
     from seqfer import __version__
+    from seqfer.errors import NO_FILE
     from seqfer.evaluation.report import OWN_FILES, write_evaluation
     from seqfer.evaluation.report import evaluate as derive
     from seqfer.files import check_output, output_folder, sha256_of
@@ -72,6 +75,8 @@ def evaluate(
         if mistakes:
             _write_mistakes(predictions, packed, mistakes, folder)
     say_figures(evaluation, output)
+    if any(why.endswith(NO_FILE) for why in packed.left_out.values()):
+        raise typer.Exit(1)
 
 
 def _write_mistakes(predictions: Predictions, packed: PackedClips, count: int, folder: Path) -> None:
@@ -81,7 +86,11 @@ def _write_mistakes(predictions: Predictions, packed: PackedClips, count: int, f
     clips = {clip.clip_id: clip for clip in packed.clips}
     names = predictions.labels.names
     crops, captions = [], []
-    for position in most_confident_mistakes(predictions, count):
+    positions = most_confident_mistakes(predictions, count)
+    if not positions:
+        remark_line("no clip is read wrongly: there are no mistakes to show")
+        return
+    for position in positions:
         clip = clips[predictions.clip_ids[position]]
         crops.append(packed.frames_of(clip)[clip.length // 2])
         row = predictions.probabilities[position]

@@ -64,6 +64,8 @@ def live(
     if output is not None:
         if file is not None and output.resolve() == file.resolve():
             raise OutputError(output, "is what is to be read; choose another name")
+        if output.suffix.lower() != ".csv":
+            raise OutputError(output, "must end in .csv")
         check_file(output, overwrite)
     from seqfer.faces.types import create_detector
     from seqfer.live.newest import Newest

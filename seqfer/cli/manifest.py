@@ -77,7 +77,9 @@ def manifest(
     if result.leaky:
         remark_line(f"these splits leak, and reports will say so: {result.leaky}")
     elif plan is None:
-        remark_line("no split was made; to train and to evaluate, choose one, as --split subject:70/15/15")
+        remark_line(
+            "no split was made: evaluate takes --split all; to train, make one, as --split subject:70/15/15"
+        )
 
 
 def _say_left_out(found: Found) -> None:

@@ -38,6 +38,7 @@ def prepare(
 ) -> None:
     """Decode every clip of a manifest once, follow its main face, and keep the face's crops for training.
 
+    The main face is the one that takes most room over the whole clip.
     A run that was stopped goes on where it was. Clips that cannot be read or show no face are listed.
     """
     from seqfer.datasets.crops import CropSettings

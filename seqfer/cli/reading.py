@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -120,6 +121,8 @@ def open_split(
 ) -> tuple[list[PackedClip], PackedClips, Manifest]:
     """The clips of a split, the cache that holds them, prepared if need be, and the manifest.
 
+    Of the clips that could not be prepared, the cache names those of the split.
+
     Raises:
         OptionError: the split is unknown or empty, or holds a label that is not among `labels`, the model's own;
             it is said before anything is prepared.
@@ -129,7 +132,8 @@ def open_split(
 
     if split not in SPLITS:
         raise OptionError(f"unknown split {split!r}; known: {', '.join(SPLITS)}")
-    found = Counter(record.label for record in read_manifest(data).records if split in (record.split, "all"))
+    records = [record for record in read_manifest(data).records if split in (record.split, "all")]
+    found = Counter(record.label for record in records)
     if not found:
         remedy = "--split all takes every clip"
         if split == "validation":
@@ -143,5 +147,7 @@ def open_split(
             )
     with progress("preparing", "clips") as advance:
         packed, manifest = open_clips(data, preprocess, faces, cache, picture_rate, advance)
+    ids = {record.clip_id for record in records}
+    packed = replace(packed, left_out={name: why for name, why in packed.left_out.items() if name in ids})
     remark_left_out(packed.left_out)
     return [clip for clip in packed.clips if split in (clip.split, "all")], packed, manifest

@@ -248,7 +248,7 @@ def _shared_sources(manifest: Manifest, files: dict[int, str]) -> dict[str, tupl
 def _missing(manifest: Manifest) -> Iterator[tuple[str, str]]:
     for part in sorted({record.part for record in manifest.records}, key=part_rank):
         present = {record.label for record in manifest.records if record.part == part}
-        yield from ((part, label) for label in manifest.label_set if label not in present)
+        yield from ((part, label) for label in manifest.labels if label not in present)
 
 
 def _by_ranks(parts: tuple[str, str]) -> tuple[int, int]:

@@ -62,7 +62,7 @@ class Cropper:
         self._video: _Video | None = None
 
     def crops_of(self, record: ClipRecord) -> tuple[NDArray[np.uint8], tuple[float, ...]]:
-        """The crops (T, S, S, C) of a clip and their times in seconds, the first at 0.
+        """The crops (T, S, S, C) of a clip and their times, in seconds from the first frame of its file.
 
         Frames in which the face is not found are left out; their time passes all the same.
 
@@ -80,7 +80,7 @@ class Cropper:
             if not found:
                 raise DatasetError(record.path, "no face was found in it")
         crops = np.stack([crop for _, crop in found])
-        return crops, tuple(time - found[0][0] for time, _ in found)
+        return crops, tuple(time for time, _ in found)
 
     def _frames(self, record: ClipRecord) -> Iterator[Frame]:
         if not is_video(record):

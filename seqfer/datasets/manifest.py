@@ -6,7 +6,7 @@ import csv
 import os
 from pathlib import Path
 
-from seqfer.datasets.types import ClipRecord, Manifest, shared_subjects
+from seqfer.datasets.types import UNASKED, ClipRecord, Manifest, shared_subjects
 from seqfer.errors import DatasetError, OptionError
 from seqfer.files import check_file, path_from, write_whole
 from seqfer.labels import canonical
@@ -29,7 +29,7 @@ def write_manifest(manifest: Manifest, path: Path) -> None:
     folder = path.absolute().parent
     check_file(path, overwrite=True)
     with write_whole(path) as place, place.open("w", newline="", encoding="utf-8") as file:
-        if manifest.leaky:
+        if manifest.leaky and manifest.leaky != UNASKED:
             file.write(f"{LEAKY}{manifest.leaky}\n")
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(COLUMNS)
@@ -56,6 +56,8 @@ def read_manifest(path: str | Path, refuse_leaks: bool = True) -> Manifest:
             reader = csv.DictReader(file)
             columns = reader.fieldnames or ()
             missing = [name for name in NEEDED if name not in columns]
+            if missing and any(";" in name for name in columns):
+                raise DatasetError(path, "parts its columns by semicolons; save it with commas")
             if missing:
                 raise DatasetError(path, f"lacks the column {missing[0]!r}; a manifest has {', '.join(COLUMNS)}")
             unknown = [name for name in columns if name not in COLUMNS]
@@ -68,7 +70,7 @@ def read_manifest(path: str | Path, refuse_leaks: bool = True) -> Manifest:
     except (UnicodeDecodeError, csv.Error) as error:
         raise DatasetError(path, f"is not a CSV file in UTF-8 ({error})") from error
     if not refuse_leaks and not leaky and shared_subjects(records):
-        leaky = "subjects stand in more than one split"
+        leaky = UNASKED
     try:
         return Manifest(records, leaky)
     except OptionError as error:
@@ -116,12 +118,28 @@ def _record(row: dict[str, str | None], path: Path, line: int) -> ClipRecord:
             clip_id=cell["clip_id"],
             path=Path(os.path.normpath(path.absolute().parent / cell["path"])),
             label=canonical(cell["label"]),
-            start_s=float(cell.get("start_s") or 0),
-            end_s=float(cell["end_s"]) if cell.get("end_s") else None,
+            start_s=_seconds(cell, "start_s") or 0.0,
+            end_s=_seconds(cell, "end_s"),
             frames=tuple(name for name in cell.get("frames", "").split(SEPARATOR) if name),
             subject_id=cell.get("subject_id", ""),
             split=cell.get("split", ""),
-            fold=int(cell["fold"]) if cell.get("fold") else None,
+            fold=_fold(cell),
         )
-    except (ValueError, OptionError) as error:
+    except OptionError as error:
         raise DatasetError(path, f"line {line}: {error}") from error
+
+
+def _seconds(cell: dict[str, str], column: str) -> float | None:
+    text = cell.get(column, "")
+    try:
+        return float(text) if text else None
+    except ValueError as error:
+        raise OptionError(f"{column} must be a number of seconds, as 12.5, not {text!r}") from error
+
+
+def _fold(cell: dict[str, str]) -> int | None:
+    text = cell.get("fold", "")
+    try:
+        return int(text) if text else None
+    except ValueError as error:
+        raise OptionError(f"fold must be a whole number, not {text!r}") from error

@@ -22,7 +22,7 @@ from seqfer.files import sha256_of, write_whole
 from seqfer.preprocess import CropGeometry, Preprocess
 
 FRAMES, INDEX, DESCRIPTION = "frames.npy", "index.parquet", "cache.json"
-FORMAT = 3
+FORMAT = 4
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class PackedClip:
         start: of its frames in the memory map.
         length: number of its frames, at least 1.
         label, subject_id, split, fold: as in the manifest.
-        times_s: of its frames, in seconds from its first one.
+        times_s: of its frames, in seconds from the first frame of the video, or of the pictures, that it is from.
         origin: digest of where the clip comes from: its file's name and the part of it, wherever the file lies.
     """
 

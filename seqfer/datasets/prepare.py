@@ -25,7 +25,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seqfer.datasets.crops import Cropper, CropSettings
-from seqfer.datasets.packed import DESCRIPTION, FRAMES, INDEX, PackedClips, read_packed, write_array, write_packed
+from seqfer.datasets.packed import (
+    DESCRIPTION,
+    FORMAT,
+    FRAMES,
+    INDEX,
+    PackedClips,
+    read_packed,
+    write_array,
+    write_packed,
+)
 from seqfer.datasets.pictures import is_video
 from seqfer.datasets.types import ClipRecord, Manifest
 from seqfer.errors import DatasetError, OutputError, SeqferError
@@ -164,7 +173,7 @@ def _share(record: ClipRecord, states: States) -> float:
 
 
 def _piece(clips: Sequence[tuple[ClipRecord, States]], settings: CropSettings) -> Piece:
-    made_from = [asdict(settings), [[*asdict(record).values(), *states] for record, states in clips]]
+    made_from = [FORMAT, asdict(settings), [[*asdict(record).values(), *states] for record, states in clips]]
     digest = hashlib.sha256(json.dumps(made_from, default=str).encode()).hexdigest()
     return Piece(tuple(record for record, _ in clips), digest)
 

@@ -53,7 +53,10 @@ class SplitPlan:
             if method in ("subject", "clip", "image"):
                 return cls(method, _shares(detail))
         except ValueError:
-            pass
+            if method in ("subject", "clip", "image") and detail:
+                raise OptionError(
+                    f"split {text!r}: shares are two or three positive numbers that make 100, as 70/15/15 or 80/20"
+                ) from None
         raise OptionError(f"unknown split {text!r}; known: {USAGE}")
 
 
@@ -172,7 +175,9 @@ def _unit(records: Sequence[ClipRecord], plan: SplitPlan) -> tuple[Unit, str]:
     if plan.method in ("subject", "kfold"):
         unknown = next((record for record in records if not record.subject_id), None)
         if unknown:
-            raise OptionError(f"clip {unknown.clip_id!r} has no subject_id; split by clip, or name the subjects")
+            raise OptionError(
+                f"clip {unknown.clip_id!r} has no subject_id; name the subjects, as by --subject, or split by clip"
+            )
         return lambda record: record.subject_id, ""
     if plan.method == "clip":
         return lambda record: record.clip_id, "clip: subjects stand in more than one split"

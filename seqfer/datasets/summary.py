@@ -40,7 +40,7 @@ def tally(manifest: Manifest, seconds: Mapping[str, float]) -> list[Tally]:
         parts[record.part].append(record)
     rows = []
     for part in sorted(parts, key=part_rank):
-        for label in (*manifest.label_set, "all"):
+        for label in (*manifest.labels, "all"):
             chosen = [record for record in parts[part] if label in (record.label, "all")]
             subjects = {record.subject_id for record in chosen} - {""}
             total = sum(seconds.get(record.clip_id, 0.0) for record in chosen)

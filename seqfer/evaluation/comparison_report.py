@@ -28,7 +28,7 @@ def write_comparison(found: Comparison, folder: Path) -> None:
     (folder / DOCUMENT).write_text(document + "\n", encoding="utf-8")
     (folder / PAGE).write_text(to_markdown(found), encoding="utf-8")
     both = [metrics(matrix) for matrix in found.matrices]
-    per_class = {name: [getattr(figures, key) for figures in both] for name, key in PER_CLASS.items()}
+    per_class = {name: [figures.of_classes(key) for figures in both] for name, key in PER_CLASS.items()}
     plot_classes(per_class, found.labels, names_of(found)).savefig(folder / CLASSES)
     for name, shares in ((COUNTS, False), (SHARES, True)):
         plot_matrices(found.matrices, found.labels, names_of(found), shares).savefig(folder / name)
@@ -50,7 +50,7 @@ def class_rows(found: Comparison) -> list[list[str]]:
     """Precision, recall and F1 of each class under `CLASS_COLUMNS`, as text."""
     a, b = (metrics(matrix) for matrix in found.matrices)
     return [
-        [name, str(a.support[k]), *(percent(getattr(m, key)[k]) for key in PER_CLASS.values() for m in (a, b))]
+        [name, str(a.support[k]), *(percent(m.of_classes(key)[k]) for key in PER_CLASS.values() for m in (a, b))]
         for k, name in enumerate(found.labels)
     ]
 

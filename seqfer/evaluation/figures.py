@@ -74,7 +74,8 @@ def plot_classes(
     """Figures of each class by several models, as a table of bars: a panel for each figure, a row for each class.
 
     Args:
-        per_class: for each figure by its name, and for each model, (K,) shares; their bars stand below each other.
+        per_class: for each figure by its name, and for each model, (K,) shares, NaN for none; their bars stand
+            below each other.
         labels: K names.
         titles: of the models.
     """
@@ -88,7 +89,8 @@ def plot_classes(
             middles = np.arange(len(labels)) + (place - (models - 1) / 2) * thickness
             axes.barh(middles, 100 * own, 0.9 * thickness, color=colour)
             for middle, share in zip(middles, own, strict=True):
-                axes.text(100 * share + 2, middle, f"{100 * share:.1f}", va="center", fontsize=8)
+                word, end = ("–", 0.0) if np.isnan(share) else (f"{100 * share:.1f}", 100 * share)
+                axes.text(end + 2, middle, word, va="center", fontsize=8)
         axes.set_title(f"{name}, %", fontsize=10)
         axes.set(xlim=(0, 118), xticks=range(0, 101, 25))
         axes.tick_params(length=0, labelsize=9)

@@ -59,6 +59,10 @@ class Metrics:
     f1: NDArray[np.float64]
     support: NDArray[np.int64]
 
+    def of_classes(self, name: str) -> NDArray[np.float64]:
+        """Precision, recall or f1 (K,) as it is shown: NaN for a class that the truth has no sample of."""
+        return np.where(self.support > 0, getattr(self, name), np.nan)
+
 
 def metrics(matrix: NDArray[np.int64]) -> Metrics:
     """The figures of merit of a confusion matrix (K, K) with at least one sample."""

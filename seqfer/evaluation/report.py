@@ -149,7 +149,11 @@ def to_markdown(evaluation: Evaluation) -> str:
     lines = [f"# {origin['model']['name']} on {origin['data']}, split {origin['split']}", ""]
     if evaluation.leaky:
         lines += [f"> **These figures cannot be trusted**: {evaluation.leaky}.", ""]
-    lines += [WHAT_IT_SAYS, "", f"{figures.count} clips, {len(evaluation.subjects) or 'no known'} subjects.", ""]
+    left_out = origin.get("left_out", 0)
+    counted = f"{figures.count} clips, {len(evaluation.subjects) or 'no known'} subjects."
+    if left_out:
+        counted += f" **{left_out} more could not be read or show no face**: they count for nothing."
+    lines += [WHAT_IT_SAYS, "", counted, ""]
     lines += markdown_table(
         ["figure", "value", "95 % interval"],
         [
@@ -170,15 +174,12 @@ def to_markdown(evaluation: Evaluation) -> str:
         lines += [f"{unknown} count as independent; if they are not, intervals are wider.", ""]
     if absent:
         lines += [f"No clip is {', '.join(absent)}: UAR and macro figures are means over the other classes.", ""]
+    by_class = [figures.of_classes(name) for name in ("precision", "recall", "f1")]
     lines += ["## Classes", ""]
     lines += markdown_table(
         ["label", "clips", "precision", "recall", "F1"],
         [
-            [
-                name,
-                str(figures.support[k]),
-                *(percent(v[k]) for v in (figures.precision, figures.recall, figures.f1)),
-            ]
+            [name, str(figures.support[k]), *(percent(values[k]) for values in by_class)]
             for k, name in enumerate(labels)
         ],
     )

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterable, Mapping, Sequence
+from math import isnan
 from pathlib import Path
 from typing import Any
 
 
 def percent(share: float) -> str:
-    """A share in [0, 1] in per cent, with one digit."""
-    return f"{100 * share:.1f} %"
+    """A share in [0, 1] in per cent, with one digit; a dash for NaN."""
+    return "–" if isnan(share) else f"{100 * share:.1f} %"
 
 
 def bounds(interval: tuple[float, float]) -> str:

@@ -24,7 +24,7 @@ VELOCITY_MEMORY_S = 0.15  # how fast the estimate of a face's motion follows the
 COAST_S = 0.5  # how long a face that is not seen is expected to keep moving
 SURE_SCORE = 0.7  # a track without one detection this good is no face
 LEAST_FACES = 3  # a track with fewer detections is no face, in a video that has as many frames …
-LEAST_S = 0.5  # … unless they stand for so long, as they do where only each so-many-th frame is read
+LEAST_S = 0.5  # … unless two or more stand for so long, as they do where only each so-many-th frame is read
 
 
 @dataclass
@@ -134,7 +134,7 @@ def lasting_tracks(
     """The tracks of a whole video that count, each with its final id, from 1 in the order of appearance.
 
     A track counts if its best detection is beyond doubt and it is more than a glimpse: what looks like a face for
-    a frame or two seldom is one, unless these frames stand for long.
+    a frame or two seldom is one, unless two frames stand for long.
 
     Args:
         track_ids: (N,) the tracker's id of each face, which counts up as faces appear.
@@ -147,5 +147,5 @@ def lasting_tracks(
     np.maximum.at(best, inverse, scores)
     counts = np.bincount(inverse, minlength=len(unique))
     seconds = np.bincount(inverse, shown_s, minlength=len(unique))
-    lasts = (counts >= min(LEAST_FACES, frames)) | (seconds >= LEAST_S)
+    lasts = (counts >= min(LEAST_FACES, frames)) | ((counts >= 2) & (seconds >= LEAST_S))
     return {int(track): new for new, track in enumerate(unique[(best >= SURE_SCORE) & lasts], start=1)}

@@ -14,39 +14,62 @@ from seqfer.video.types import Image
 
 Colour = tuple[int, int, int]  # red, green, blue
 Shares = NDArray[np.floating[Any]]  # (K,) in [0, 1]
+Rectangle = tuple[int, int, int, int]  # x1, y1, x2, y2
 
 FONT = cv2.FONT_HERSHEY_SIMPLEX
 DARK, LIGHT = (20, 20, 20), (245, 245, 245)
 
 
-def draw_face(image: Image, box: Sequence[float], track_id: int, shares: Shares, names: Sequence[str]) -> None:
-    """Draw one face into an image (H, W, 3), in place: `draw_box`, and a chart beside it.
+def draw_faces(image: Image, faces: Sequence[tuple[Sequence[float], int, Shares]], names: Sequence[str]) -> None:
+    """Draw the faces of a frame into its image (H, W, 3), in place: `draw_box`, and a chart beside each.
+
+    A chart that would cover another face, or its chart, is left out.
 
     Args:
         image: what to draw into.
-        box: x1, y1, x2, y2 in pixels of the image.
-        track_id: shown beside the label.
-        shares: (K,) the probability of each expression.
+        faces: of each its box x1, y1, x2, y2 in pixels of the image, its track, and (K,) the probability of each
+            expression.
         names: of the K expressions.
     """
-    draw_box(image, box, track_id, shares, names)
-    x1, y1, x2, y2 = _whole(box)
+    boxes = [_whole(box) for box, _, _ in faces]
+    charts: list[Rectangle] = []
+    for place, (box, track_id, shares) in enumerate(faces):
+        draw_box(image, box, track_id, shares, names)
+        chart, rows = _chart(image, boxes[place], len(names), [*boxes[:place], *boxes[place + 1 :], *charts])
+        if chart is not None:
+            charts.append(chart)
+            left, top, right, bottom = chart
+            draw_plate(image, (left, top), (right - left, bottom - top), DARK, 0.55)
+            draw_bars(image, (left + 2, top + 3), rows, shares, names)
+
+
+def _chart(
+    image: Image, box: Rectangle, count: int, taken: Sequence[Rectangle]
+) -> tuple[Rectangle | None, tuple[int, int, int]]:
+    """Where the chart of a face goes, None where there is no room, and the sizes that `draw_bars` takes."""
+    x1, y1, x2, y2 = box
     row = unit_of(image)
     name_width, bar_width = round(4.4 * row), 4 * row
-    if y2 - y1 < row * len(names) * 0.6:
+    if y2 - y1 < row * count * 0.6:
         # Beside a small face a full chart would hide its neighbours: the colours must do.
-        row, name_width, bar_width = max(2, (y2 - y1) // len(names)), 0, max(8, round(0.6 * (x2 - x1)))
-    width, height = max(2, name_width) + bar_width + 8, row * len(names) + 6
-    # Beside the face where there is room: right, else left, else over its right edge.
-    left = x2 + 4 if x2 + 4 + width <= image.shape[1] else x1 - 4 - width
-    left = left if left >= 0 else max(0, image.shape[1] - width)
+        row, name_width, bar_width = max(2, (y2 - y1) // count), 0, max(8, round(0.6 * (x2 - x1)))
+    width, height = max(2, name_width) + bar_width + 8, row * count + 6
     top = min(max(0, y1), max(0, image.shape[0] - height))
-    draw_plate(image, (left, top), (width, height), DARK, 0.55)
-    draw_bars(image, (left + 2, top + 3), (row, name_width, bar_width), shares, names)
+    # Beside the face where there is room: right, else left, else over its right edge.
+    for left in (x2 + 4, x1 - 4 - width, max(0, image.shape[1] - width)):
+        chart = left, top, left + width, top + height
+        inside = left >= 0 and (chart[2] <= image.shape[1] or left == 0)
+        if inside and not any(_meet(chart, other) for other in taken):
+            return chart, (row, name_width, bar_width)
+    return None, (row, name_width, bar_width)
+
+
+def _meet(one: Rectangle, other: Rectangle) -> bool:
+    return one[0] < other[2] and other[0] < one[2] and one[1] < other[3] and other[1] < one[3]
 
 
 def draw_box(image: Image, box: Sequence[float], track_id: int, shares: Shares, names: Sequence[str]) -> None:
-    """Draw a face's box into an image, in place, with its track and leading expression above; as `draw_face`."""
+    """Draw a face's box into an image, in place, with its track and leading expression above; as `draw_faces`."""
     leader = int(shares.argmax())
     draw_named_box(image, box, f"{track_id}  {names[leader]} {shares[leader]:.2f}", rgb_of(names[leader]))
 
@@ -125,7 +148,7 @@ def unit_of(image: Image) -> int:
     return max(9, round(min(image.shape[:2]) / 30))
 
 
-def _whole(box: Sequence[float]) -> tuple[int, int, int, int]:
+def _whole(box: Sequence[float]) -> Rectangle:
     """A box in whole pixels."""
     x1, y1, x2, y2 = (round(float(value)) for value in box)
     return x1, y1, x2, y2

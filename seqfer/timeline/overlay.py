@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from seqfer.timeline.drawing import draw_face
+from seqfer.timeline.drawing import draw_faces
 from seqfer.timeline.types import Timeline
 from seqfer.video.opening import open_video
 from seqfer.video.stills import DEFAULT_RATE
@@ -55,7 +55,7 @@ def _drawn(
         row = int(np.searchsorted(timeline.frame_index, frame.index, "right")) - 1
         first, after = np.searchsorted(timeline.face_frame, [row, row + 1])
         image = frame.image.copy()
-        for face in range(first, after):
-            box, track_id = timeline.boxes[face].tolist(), int(timeline.track_id[face])
-            draw_face(image, box, track_id, timeline.probabilities[face], names)
+        faces = range(first, after)
+        drawn = [(timeline.boxes[k].tolist(), int(timeline.track_id[k]), timeline.probabilities[k]) for k in faces]
+        draw_faces(image, drawn, names)
         yield Frame(frame.index, frame.time_s, image)

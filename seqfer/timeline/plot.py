@@ -124,7 +124,7 @@ def _draw_segments(axes: Axes, segments: list[Segment], end_s: float) -> None:
             linewidth=0.8,
         )
         share = segment.duration_s / end_s
-        if share > 0.011 * len(segment.label) + 0.005:  # else the word would run over the bar's ends
+        if share > 0.0085 * len(segment.label) + 0.005:  # else the word would run over the bar's ends
             middle = (segment.start_s + segment.end_s) / 2
             axes.text(middle, 0.46, segment.label, ha="center", va="center", fontsize=8, clip_on=True)
 

@@ -43,7 +43,8 @@ def folds_of(clips: Sequence[Clip]) -> list[int]:
     """
     if any(clip.split == "test" for clip in clips):
         raise OptionError(
-            "the manifest keeps clips for a test split, which cross-validation would use; take them out"
+            "the manifest keeps clips for a test split, which cross-validation would use; take them out, or make "
+            "folds of all: seqfer manifest … --split kfold:5"
         )
     folds = sorted({clip.fold for clip in clips if clip.fold is not None})
     if any(clip.fold is None for clip in clips) or len(folds) < FEWEST:

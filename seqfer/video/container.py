@@ -13,7 +13,7 @@ import av
 import numpy as np
 from av.video.reformatter import VideoReformatter
 
-from seqfer.errors import VideoError
+from seqfer.errors import NO_FILE, VideoError
 from seqfer.machine import usable_cores
 from seqfer.video.types import DecodeReport, Frame, Image, VideoInfo
 
@@ -174,7 +174,7 @@ def open_container(path: Path) -> av.container.InputContainer:
     """
     try:
         if not path.exists():
-            raise VideoError(path, "no such file or folder")
+            raise VideoError(path, NO_FILE)
         if not path.is_file():
             raise VideoError(path, "is no file, but a pipe or a device; save as a file what comes through it")
         if path.stat().st_size == 0:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from fractions import Fraction
 from pathlib import Path
 
-from seqfer.errors import OptionError, VideoError
+from seqfer.errors import NO_FILE, OptionError, VideoError
 from seqfer.video.container import ContainerStream
 from seqfer.video.stills import DEFAULT_RATE, IMAGE_SUFFIXES, PictureStream, as_fraction, numbered_pictures
 from seqfer.video.types import FrameStream
@@ -71,7 +71,7 @@ def find_videos(path: str | Path, passed_over: Callable[[Path], bool] = lambda f
     path = Path(path)
     try:
         if not path.exists():
-            raise VideoError(path, "no such file or folder")
+            raise VideoError(path, NO_FILE)
         found = sorted(_inside(path, passed_over)) if path.is_dir() else [path]
     except OSError as error:
         raise VideoError(error.filename or path, f"cannot be read ({error.strerror})") from error
@@ -93,7 +93,7 @@ def find_pictures(path: str | Path, passed_over: Callable[[Path], bool] = lambda
     path = Path(path)
     try:
         if not path.exists():
-            raise VideoError(path, "no such file or folder")
+            raise VideoError(path, NO_FILE)
         if path.is_file() and path.suffix.lower() in VIDEO_SUFFIXES:
             raise VideoError(path, "is a video, not a picture; save frames of it as pictures first")
         found = sorted(_stills(path, passed_over)) if path.is_dir() else [path]

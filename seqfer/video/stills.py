@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from PIL import Image as Pillow
 from PIL import ImageOps, UnidentifiedImageError
 
-from seqfer.errors import VideoError
+from seqfer.errors import NO_FILE, VideoError
 from seqfer.video.types import DecodeReport, Frame, Image, VideoInfo
 
 IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp"})
@@ -106,7 +106,7 @@ def read_image(path: Path) -> Image:
     """
     try:
         if not path.exists():
-            raise VideoError(path, "no such file or folder")
+            raise VideoError(path, NO_FILE)
         if path.stat().st_size == 0:
             raise VideoError(path, "is empty (zero bytes); copy it again")
         with Pillow.open(path) as stored:

@@ -63,12 +63,21 @@ def test_three_columns_are_enough_and_aliases_are_known(tmp_path: Path) -> None:
     ("text", "message"),
     [
         ("", "lacks the column 'clip_id'"),
-        (HEAD, "at least two expressions"),
+        (HEAD, "holds no clip"),
+        ("clip_id;path;label\na;a.mp4;happy\n", "parts its columns by semicolons"),
         ("clip_id,path\na,b\n", "lacks the column 'label'"),
         ("clip_id,path,label,mood\na,b,happy,x\n", "unknown column 'mood'"),
         (HEAD + "a,a.mp4,,,,happy,,train\n", "line 2 has not as many fields"),
         (HEAD + "a,a.mp4,,,,happy,,train,,1\n", "line 2 has not as many fields"),
-        (HEAD + "a,a.mp4,,,,happy,,train,\nb,b.mp4,x,,,sad,,train,\n", "line 3: could not convert"),
+        (
+            HEAD + "a,a.mp4,,,,happy,,train,\nb,b.mp4,x,,,sad,,train,\n",
+            "line 3: start_s must be a number of seconds",
+        ),
+        (
+            HEAD + 'a,a.mp4,,"0,5",,happy,,train,\n',
+            "line 2: end_s must be a number of seconds, as 12.5, not '0,5'",
+        ),
+        (HEAD + "a,a.mp4,,,,happy,,,one\n", "line 2: fold must be a whole number, not 'one'"),
         (HEAD + "a,a.mp4,,,,happy,,dev,\n", "line 2: clip 'a': unknown split 'dev'"),
         ("# leaky: yes\n" + HEAD + "a,a.mp4,,,,happy,,dev,\n", "line 3: clip 'a': unknown split 'dev'"),
         (HEAD + "a,a.mp4,,,,happy,,,\na,b.mp4,,,,sad,,,\n", "'a' stands for more than one clip"),
@@ -148,3 +157,12 @@ def test_any_name_and_any_microsecond_survives(
 def test_the_examples_are_manifests(name: str, clips: int) -> None:
     found = read_manifest(Path(__file__).parents[2] / "data" / "manifests" / name)
     assert len(found.records) == clips
+
+
+def test_what_an_audit_reads_is_marked_as_leaky_only_if_somebody_asked_for_it(tmp_path: Path) -> None:
+    """Else `audit --write` would make a manifest of it that nobody refuses."""
+    (tmp_path / "m.csv").write_text(HEAD + "a,a.mp4,,,,happy,S1,train,\nb,b.mp4,,,,sad,S1,test,\n")
+    write_manifest(read_manifest(tmp_path / "m.csv", refuse_leaks=False), tmp_path / "clean.csv")
+    assert not (tmp_path / "clean.csv").read_text().startswith("#")
+    with pytest.raises(DatasetError, match="subject 'S1' is in more than one part"):
+        read_manifest(tmp_path / "clean.csv")

@@ -44,20 +44,18 @@ def test_a_plan_is_read(text: str, plan: SplitPlan) -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        *("", "official:1", "random:80/20", "kfold", "kfold:1", "kfold:x", "subject", "subject:", "subject:100"),
-        *(
-            "subject:70/20",
-            "subject:100/0",
-            "subject:a/b",
-            "subject:40/30/20/10",
-            "subject:-10/110",
-            "subject:nan/50",
-        ),
+        *("", "official:1", "random:80/20", "kfold", "kfold:1", "kfold:x", "subject", "subject:"),
     ],
 )
 def test_what_is_no_plan_is_refused_with_the_known_ones(text: str) -> None:
     with pytest.raises(OptionError, match="known: official, subject:70/15/15"):
         SplitPlan.parse(text)
+
+
+@pytest.mark.parametrize("shares", ["100", "70/20", "100/0", "a/b", "40/30/20/10", "-10/110", "nan/50"])
+def test_shares_that_are_none_are_refused_with_an_example(shares: str) -> None:
+    with pytest.raises(OptionError, match="two or three positive numbers that make 100, as 70/15/15"):
+        SplitPlan.parse(f"subject:{shares}")
 
 
 class TestSubjects:

@@ -35,15 +35,16 @@ class TestManifest:
     def test_labels_come_in_their_usual_order_and_strangers_last(self) -> None:
         names = ["surprise", "bored", "angry", "neutral", "calm", "contempt"]
         manifest = Manifest(tuple(clip(name, name) for name in names))
-        assert manifest.label_set.names == ("angry", "contempt", "surprise", "neutral", "bored", "calm")
+        assert manifest.labels == ("angry", "contempt", "surprise", "neutral", "bored", "calm")
 
     def test_two_clips_of_one_name_are_refused(self) -> None:
         with pytest.raises(OptionError, match="'a' stands for more than one clip"):
             Manifest((clip("a"), clip("b", "sad"), clip("a")))
 
-    def test_a_single_expression_is_refused(self) -> None:
-        with pytest.raises(OptionError, match="at least two expressions"):
-            Manifest((clip("a"), clip("b")))
+    def test_no_clips_are_no_manifest_but_a_single_expression_is(self) -> None:
+        with pytest.raises(OptionError, match="holds no clip"):
+            Manifest(())
+        assert Manifest((clip("a"), clip("b"))).labels == ("happy",)
 
     @pytest.mark.parametrize(
         ("places", "shared"),

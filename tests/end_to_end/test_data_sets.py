@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from PIL import Image
@@ -78,6 +79,11 @@ def test_class_folders_with_official_splits_and_none(tmp_path: Path, run_here: R
     assert done.stdout.splitlines()[-1] == "no leak found"
 
     (tmp_path / "set" / "test" / "sad" / "1.png").write_text("no picture")
+    done = run_here("audit", "m.csv", cwd=tmp_path)
+    assert done.returncode == 1
+    assert done.stderr.startswith("note: test/sad/1.png: ")
+    assert done.stdout.splitlines()[0] == "labels: happy 2, sad 2"
+    assert done.stdout.splitlines()[-2:] == ["unreadable: 1", "no leak found among the others"]
     done = run_here("prepare", "m.csv", "-o", "cache", "--faces", "none", cwd=tmp_path)
     assert done.returncode == 0
     assert done.stdout == "3 of 4 clips, 3 frames -> cache\n"
@@ -93,7 +99,7 @@ def test_class_folders_with_official_splits_and_none(tmp_path: Path, run_here: R
     done = run_here("manifest", "folder", "set/train", "-o", "none.csv", cwd=tmp_path)
     assert (
         done.stderr
-        == "note: no split was made; to train and to evaluate, choose one, as --split subject:70/15/15\n"
+        == "note: no split was made: evaluate takes --split all; to train, make one, as --split subject:70/15/15\n"
     )
 
 
@@ -190,6 +196,7 @@ def test_an_evaluation_from_a_folder_to_a_report(tmp_path: Path, run_here: Run) 
         "note: 2 subjects are too few for these intervals to be trusted\n",
     )
     assert "McNemar's exact p = 1" in done.stdout
+    assert_missing_files_are_said(tmp_path, run_here)
     done = run_here(*command, "--split", "all", cwd=tmp_path)
     assert "exists already; use --overwrite" in done.stderr
     done = run_here(*command, "--split", "all", "--overwrite", cwd=tmp_path)
@@ -206,6 +213,30 @@ def test_an_evaluation_from_a_folder_to_a_report(tmp_path: Path, run_here: Run) 
         assert done.returncode == 0, done.stderr
         found.append(json.loads((tmp_path / "eval" / "metrics.json").read_text())["faces"])
     assert found == ["mediapipe", "none"]
+
+
+def assert_missing_files_are_said(folder: Path, run_here: Run) -> None:
+    """Of a clip whose file is gone, where it is in the split that is measured."""
+    lines = (folder / "m.csv").read_text().splitlines()
+    header = lines[0].split(",")
+    cells = [dict(zip(header, line.split(","), strict=True)) for line in lines[1:]]
+    for number, cell in enumerate(cells):
+        cell["split"] = ("test", "test", "test", "train")[number]
+        cell["subject_id"] = f"S{number}"
+    gone = {"test": cells[0], "train": cells[3]}
+    parted = [lines[0], *(",".join(cell.values()) for cell in cells)]
+    (folder / "parted.csv").write_text("\n".join(parted) + "\n")
+    for part, cell in gone.items():
+        kept = (folder / cell["path"]).read_bytes()
+        (folder / cell["path"]).unlink()
+        command = ("evaluate", "compact", "--data", "parted.csv", "-o", part, "--faces", "none")
+        done = run_here(*command, cwd=folder)
+        left_out = int(part == "test")
+        assert done.returncode == left_out
+        assert ("no such file or folder; left out" in done.stderr) == bool(left_out)
+        figures = json.loads((folder / part / "metrics.json").read_text())
+        assert (figures["clips"], figures["left_out"]) == (3 - left_out, left_out)
+        (folder / cell["path"]).write_bytes(kept)
 
 
 def test_calibration_says_what_the_calibrated_model_is_worth(tmp_path: Path, run_here: Run) -> None:
@@ -258,8 +289,31 @@ def test_a_model_is_calibrated_on_its_validation_split(tmp_path: Path, run_here:
     again = run_here("calibrate", "calibrated", *command[2:], cwd=tmp_path)
     assert abs(float(again.stdout.split()[1].rstrip(",")) - 1) < 0.01  # in place, and nothing is left to do
 
+    done = run_here("calibrate", "compact", *command[2:], cwd=tmp_path)
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: compact is a bundled model, which stays as it is")
+    done = run_here("calibrate", "compact", *command[2:], "-o", "own", cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert load_checkpoint(tmp_path / "own").sha256 == second.sha256
+
+    # Of a single clip that is read rightly no model can be too sure.
+    few = ("model", "--data", "few.csv", "--faces", "none")
+    (tmp_path / "few.csv").write_text(f"{lines[0]}\n0,0.png,happy,validation\n")
+    done = run_here("evaluate", *few, "--split", "validation", "-o", "seen", cwd=tmp_path)
+    assert done.returncode == 0
+    (read,) = pd.read_csv(tmp_path / "seen" / "predictions.csv").predicted
+    (tmp_path / "few.csv").write_text(f"{lines[0]}\n0,0.png,{read},validation\n")
+    before = (tmp_path / "model" / "model.json").read_bytes()
+    for output in ([], ["-o", "few"]):
+        done = run_here("calibrate", *few, *output, cwd=tmp_path)
+        assert done.returncode == 1
+        assert "error: 1 validation clips, or too few mistakes among them, do not tell" in done.stderr
+    assert not (tmp_path / "few").exists()
+    assert (tmp_path / "model" / "model.json").read_bytes() == before
+
     done = run_here("calibrate", "gone", *command[2:], cwd=tmp_path)
-    assert (done.returncode, done.stderr) == (1, "error: gone: no such model folder\n")
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: unknown model 'gone'")
     done = run_here(*command, "-o", "calibrated", cwd=tmp_path)
     assert done.returncode == 1
     assert done.stderr.startswith("error: calibrated: exists already; use --overwrite")

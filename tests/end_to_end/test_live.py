@@ -107,8 +107,9 @@ def test_a_signal_ends_it_in_good_order(demo_clip: Path, tmp_path: Path, number:
         (["clip.mp4", "--headless", "--detector", "yolo"], "unknown detector 'yolo'; known: mediapipe, haar"),
         (["clip.mp4", "--headless", "--model", "big"], "unknown model 'big'"),
         (["clip.mp4", "--headless", "--device", "tpu"], "unknown device 'tpu'"),
-        (["clip.mp4", "--headless", "-o", "."], "is a folder; name a file in it"),
-        (["clip.mp4", "--headless", "-o", "text.mp4"], "text.mp4: exists already; use --overwrite"),
+        (["clip.mp4", "--headless", "-o", "text.mp4"], "text.mp4: must end in .csv"),
+        (["clip.mp4", "--headless", "-o", "folder.csv"], "is a folder; name a file in it"),
+        (["clip.mp4", "--headless", "-o", "old.csv"], "old.csv: exists already; use --overwrite"),
         (["clip.mp4", "--headless", "-o", "text.mp4/out.csv"], "cannot be written (File exists)"),
         (
             ["clip.mp4", "--headless", "-o", "clip.mp4", "--overwrite"],
@@ -121,7 +122,9 @@ def test_bad_input_is_one_line(run_here: Run, tmp_path: Path, arguments: list[st
 
     write_clip(tmp_path / "clip.mp4", [0.0, 0.04])
     Image.new("RGB", (64, 48)).save(tmp_path / "picture.png")
-    (tmp_path / "text.mp4").write_text("no video")
+    for name in ("text.mp4", "old.csv"):
+        (tmp_path / name).write_text("no video")
+    (tmp_path / "folder.csv").mkdir()
     before = sorted(tmp_path.iterdir())
     done = run_here("live", *arguments, cwd=tmp_path)
     assert done.returncode == 1

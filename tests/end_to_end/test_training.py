@@ -257,11 +257,17 @@ def test_cross_validation_counts_every_clip_once(tmp_path: Path, run_here: Run) 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--set", "optimiser.rate=1"], "c.yaml: unknown setting 'optimiser'; did you mean 'optimizer'?"),
-        (["--set", "rate=1"], "c.yaml: unknown setting 'rate'; did you mean 'optimizer.rate'?"),
-        (["--set", "epochs=many"], "c.yaml: epochs: input should be a valid integer"),
+        (
+            ["--set", "optimiser.rate=1"],
+            "c.yaml with --set: unknown setting 'optimiser'; did you mean 'optimizer'?",
+        ),
+        (["--set", "rate=1"], "c.yaml with --set: unknown setting 'rate'; did you mean 'optimizer.rate'?"),
+        (["--set", "epochs=many"], "c.yaml with --set: epochs: input should be a valid integer"),
         (["--set", "epochs"], "--set takes key=value"),
-        (["--set", "model.encoder=alexnet"], "c.yaml: unknown encoder 'alexnet'; known: compact, vgg, resnet18"),
+        (
+            ["--set", "model.encoder=alexnet"],
+            "c.yaml with --set: unknown encoder 'alexnet'; known: compact, vgg, resnet18",
+        ),
         (["--set", "model.labels=[happy, fear]"], "is labelled 'sad', which is not in model.labels (happy, fear)"),
         (["--set", "model.size=24", "--cache", "cache"], "cache: its crops are 16 x 16 x 1"),
         (["--set", "start.weights=nowhere"], "unknown model 'nowhere'"),

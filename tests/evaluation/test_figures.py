@@ -95,6 +95,12 @@ def test_the_classes_of_two_models_stand_below_each_other() -> None:
     assert box.x1 < figure.bbox.width
 
 
+def test_a_class_without_clips_has_no_bar() -> None:
+    shares = np.array([0.5, np.nan, 1.0])
+    figure = plot_classes({"F1": [shares]}, LABELS, ["one"])
+    assert [text.get_text() for text in figure.axes[0].texts] == ["50.0", "–", "100.0"]
+
+
 def test_the_reliability_diagram_names_its_error() -> None:
     made = predictions()
     found = reliability(made.probabilities, made.truth)

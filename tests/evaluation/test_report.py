@@ -71,7 +71,13 @@ def test_the_report_says_what_its_reader_must_know() -> None:
     assert "## Subjects" not in text
 
     four = LabelSet(("angry", "happy", "sad", "neutral"))
-    assert "No clip is neutral" in to_markdown(evaluate(predictions(labels=four), ORIGIN))
+    text = to_markdown(evaluate(predictions(labels=four), ORIGIN))
+    assert "No clip is neutral" in text
+    assert "| neutral | 0 | – | – | – |" in text
+
+    assert "not be read" not in text
+    text = to_markdown(evaluate(predictions(), {**ORIGIN, "left_out": 3}))
+    assert "60 clips, 6 subjects. **3 more could not be read or show no face**: they count for nothing." in text
 
 
 def test_mistakes_come_with_the_surest_first() -> None:

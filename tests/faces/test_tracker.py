@@ -101,6 +101,7 @@ def test_well_separated_wanderers_are_never_confused(seed: int, people: int, rat
         ([1, 1, 1], [0.69, 0.6, 0.6], 0.04, 10, {}),  # never beyond doubt
         ([1, 1], [0.9, 0.9], 0.04, 10, {}),  # a glimpse
         ([1, 1], [0.9, 0.9], 1.2, 10, {1: 1}),  # every thirtieth frame read: two of them are no glimpse
+        ([1], [0.9], 5.0, 10, {}),  # a single one is, for however long it stands
         ([1], [0.9], 0.0, 1, {1: 1}),  # a still image
         ([1, 2, 2, 2, 1, 3, 3, 3], [0.9] * 8, 0.04, 10, {2: 1, 3: 2}),  # what is left is numbered anew
         ([], [], 0.04, 10, {}),

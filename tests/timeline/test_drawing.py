@@ -6,7 +6,7 @@ import pytest
 from seqfer.labels import FER7
 from seqfer.timeline import drawing
 from seqfer.timeline.colours import rgb_of
-from seqfer.timeline.drawing import draw_bars, draw_box, draw_face, text_width
+from seqfer.timeline.drawing import draw_bars, draw_box, draw_faces, text_width
 
 EVEN = np.full(7, 1 / 7)
 
@@ -18,18 +18,40 @@ EVEN = np.full(7, 1 / 7)
 @pytest.mark.parametrize("shape", [(360, 640, 3), (40, 30, 3), (1, 1, 3)])
 def test_faces_may_reach_out_of_any_frame(box: tuple[float, ...], shape: tuple[int, int, int]) -> None:
     image = np.full(shape, 90, np.uint8)
-    draw_face(image, box, 3, EVEN, FER7.names)
+    draw_faces(image, [(box, 3, EVEN), (box, 4, EVEN)], FER7.names)
     assert image.shape == shape
 
 
 def test_a_box_alone_leaves_the_rest_of_the_picture() -> None:
     alone, with_bars = (np.full((360, 640, 3), 90, np.uint8) for _ in range(2))
     draw_box(alone, (200, 100, 300, 200), 1, EVEN, FER7.names)
-    draw_face(with_bars, (200, 100, 300, 200), 1, EVEN, FER7.names)
+    draw_faces(with_bars, [((200, 100, 300, 200), 1, EVEN)], FER7.names)
     beside = np.s_[60:260, 310:]
     assert (alone[beside] == 90).all()
     assert (with_bars[beside] != 90).any()
     assert (alone[150, 200] == rgb_of("angry")).all()  # of equals the first leads
+
+
+def test_no_chart_covers_another_face_or_its_chart(monkeypatch: pytest.MonkeyPatch) -> None:
+    charts: list[tuple[int, int, int, int]] = []
+
+    def noted(image: object, corner: tuple[int, int], size: tuple[int, int], *_: object) -> None:
+        charts.append((*corner, corner[0] + size[0], corner[1] + size[1]))
+
+    monkeypatch.setattr(drawing, "draw_plate", noted)
+    monkeypatch.setattr(drawing, "draw_line", lambda *_: None)
+    boxes = [(40, 100, 140, 220), (300, 100, 400, 220), (420, 110, 520, 230), (540, 100, 630, 220)]
+    image = np.full((360, 640, 3), 90, np.uint8)
+    draw_faces(image, [(box, k, EVEN) for k, box in enumerate(boxes)], FER7.names)
+    assert charts[0][0] == 144  # right of the first
+    assert 2 <= len(charts) < 4
+
+    def meet(one: tuple[int, ...], other: tuple[int, ...]) -> bool:
+        return one[0] < other[2] and other[0] < one[2] and one[1] < other[3] and other[1] < one[3]
+
+    for number, one in enumerate(charts):
+        assert not any(meet(one, other) for other in charts[:number])
+        assert sum(meet(one, box) for box in boxes) <= 1  # its own, at the picture's edge
 
 
 @pytest.mark.parametrize("named", [True, False])

@@ -56,10 +56,10 @@ def test_frames_that_were_not_read_keep_the_last_box(tmp_path: Path) -> None:
 def test_every_face_of_a_frame_is_drawn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     drawn: list[tuple[int, float, str]] = []
 
-    def noted(image: object, box: Sequence[float], track: int, shares: np.ndarray, names: Sequence[str]) -> None:
-        drawn.append((track, box[0], names[int(shares.argmax())]))
+    def noted(image: object, faces: Sequence[tuple[list[float], int, np.ndarray]], names: Sequence[str]) -> None:
+        drawn.extend((track, box[0], names[int(shares.argmax())]) for box, track, shares in faces)
 
-    monkeypatch.setattr("seqfer.timeline.overlay.draw_face", noted)
+    monkeypatch.setattr("seqfer.timeline.overlay.draw_faces", noted)
     times = [0.0, 0.04]
     source = write_clip(tmp_path / "clip.mp4", times, size=(320, 180))
     made = timeline({1: {0: "sad", 1: "sad"}, 2: {0: "happy"}}, 2, times=times, path=source)

@@ -100,16 +100,16 @@ def test_a_later_change_wins_over_an_earlier_one_and_over_the_file(tmp_path: Pat
         ("epochs", "--set takes key=value, as optimizer.rate=0.01, not 'epochs'"),
         ("epochs=[", "--set epochs=[: the value is not YAML"),
         ("epochs.x=3", "cannot set epochs.x: 'epochs' is not a section"),
-        ("optimizer.rate.x=3", "{file}: optimizer.rate: input should be a valid number, not {'x': 3}"),
-        ("optimizer=3", "{file}: optimizer must hold settings of its own, not 3"),
-        ("=3", "{file}: unknown setting ''; " + TOP + "see docs/settings.md"),
+        ("optimizer.rate.x=3", "{file} with --set: optimizer.rate: input should be a valid number, not {'x': 3}"),
+        ("optimizer=3", "{file} with --set: optimizer must hold settings of its own, not 3"),
+        ("=3", "{file} with --set: unknown setting ''; " + TOP + "see docs/settings.md"),
         (
             "optimizer.=3",
-            "{file}: unknown setting 'optimizer.'; known: optimizer.name, optimizer.rate, optimizer.momentum, "
-            "optimizer.weight_decay, optimizer.clip_norm, optimizer.ema, optimizer.precise_norms; see "
-            "docs/settings.md",
+            "{file} with --set: unknown setting 'optimizer.'; known: optimizer.name, optimizer.rate, "
+            "optimizer.momentum, optimizer.weight_decay, optimizer.clip_norm, optimizer.ema, "
+            "optimizer.precise_norms; see docs/settings.md",
         ),
-        ("epochs=", "{file}: epochs: input should be a valid integer, not None"),
+        ("epochs=", "{file} with --set: epochs: input should be a valid integer, not None"),
     ],
 )
 def test_changes_that_cannot_be_made_are_one_line(change: str, message: str, tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from seqfer.datasets.layouts.found import Found, LayoutOptions, Reader
 from seqfer.datasets.layouts.named_files import read_crema_d, read_jaffe, read_liris_cse, read_ravdess
 from seqfer.datasets.pictures import is_video, picture_files
 from seqfer.datasets.types import ClipRecord
-from seqfer.errors import DatasetError, OptionError, VideoError
+from seqfer.errors import NO_FILE, DatasetError, OptionError, VideoError
 from seqfer.video.opening import open_video
 from seqfer.video.stills import DEFAULT_RATE
 
@@ -43,7 +43,7 @@ def read_layout(kind: str, root: str | Path, options: LayoutOptions | None = Non
         raise OptionError(f"unknown kind of data set {kind!r}; known: {', '.join(LAYOUTS)}")
     root = Path(root)
     if not root.exists():
-        raise DatasetError(root, "no such file or folder")
+        raise DatasetError(root, NO_FILE)
     if not root.is_dir() and not (kind == "fer2013" and root.suffix.lower() == ".csv"):
         packed = root.suffix.lower() in (".zip", ".tar", ".gz", ".tgz", ".7z", ".rar")
         raise DatasetError(root, "is an archive; unpack it, and give the folder" if packed else "is not a folder")
