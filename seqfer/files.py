@@ -117,19 +117,17 @@ def output_folder(folder: Path, overwrite: bool, own: Iterable[str]) -> Iterator
     lock = _claim(partial, folder)
     try:
         yield partial
-        lock.release()
-        (partial / LOCK).unlink(missing_ok=True)
+        made = {file.name for file in partial.iterdir()} - {LOCK}
         if folder.is_dir():
-            made = {file.name for file in partial.iterdir()}
             there = sorted(name for name in made if (folder / name).exists())
             if there and not overwrite:
                 raise OutputError(
                     folder / there[0], "has come to be meanwhile, by another run; choose another folder"
                 )
             held: OutputError | None = None
-            for file in partial.iterdir():
+            for name in sorted(made):
                 try:
-                    _put(file, folder / file.name)
+                    _put(partial / name, folder / name)
                 except OutputError as error:
                     held = error
             for name in set(own) - made:
@@ -137,6 +135,8 @@ def output_folder(folder: Path, overwrite: bool, own: Iterable[str]) -> Iterator
             if held is not None:
                 raise held
         else:
+            lock.release()
+            (partial / LOCK).unlink(missing_ok=True)
             partial.rename(folder)
     except OSError as error:
         raise OutputError(folder, f"cannot be written ({error.strerror})") from error
@@ -153,7 +153,7 @@ def _claim(partial: Path, folder: Path) -> BaseFileLock:
             shutil.rmtree(partial, ignore_errors=True)  # what a killed run left
         partial.mkdir()
         return _lock(partial, 0)
-    except TimeoutError as error:
+    except (TimeoutError, FileExistsError) as error:
         raise OutputError(folder, "is being written by another run; wait for it, or choose another") from error
     except OSError as error:
         raise OutputError(folder, f"cannot be written ({error.strerror})") from error

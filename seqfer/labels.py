@@ -35,7 +35,9 @@ class LabelSet:
 
     def __post_init__(self) -> None:
         if len(self.names) < 2:
-            raise OptionError(f"a label set needs at least two labels, not {list(self.names)}")
+            raise OptionError(
+                f"two labels or more can be told apart, but here is only {', '.join(self.names) or 'none'}"
+            )
         if len(set(self.names)) != len(self.names):
             raise OptionError(f"a label set names each label once: {list(self.names)}")
         for name in self.names:

@@ -55,16 +55,16 @@ def calibrate(
         )
     checkpoint = load_model(model)
     predictor = Predictor(checkpoint.model, choose_device(device), "float32")
-    predictions, packed, _ = read_split(
-        predictor, checkpoint.provenance.training, data, "validation", faces, cache, picture_rate
-    )
+    # Bundled models have learnt from faces taken whole, but are there for videos and photographs.
+    training = {} if model in bundled_models() else checkpoint.provenance.training
+    predictions, packed, _ = read_split(predictor, training, data, "validation", faces, cache, picture_rate)
     before, truth = predictions.probabilities, predictions.truth
     temperature = fit_temperature(before, truth)
-    untold = (
-        f"{len(predictions)} validation clips, or too few mistakes among them, do not tell how sure is too sure"
-    )
+    untold = f"{len(predictions)} validation clips do not tell how sure is too sure: "
+    untold += "too few are read wrongly" if temperature < 1 else "too few are read rightly"
     if not 1.1 * TEMPERATURES[0] < temperature < 0.9 * TEMPERATURES[1]:
-        raise OptionError(f"{untold} (any temperature is too moderate for them); the model stays as it was")
+        remedy = "give more clips" if temperature < 1 else "look at labels and --faces"
+        raise OptionError(f"{untold}; {remedy}; the model stays as it was")
     soften_head(checkpoint.model.head, temperature)
     # Read again: of a clip in several windows the model softens each, not their mean.
     clips = {clip.clip_id: clip for clip in packed.clips}

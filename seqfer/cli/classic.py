@@ -9,7 +9,7 @@ import typer
 
 from seqfer.cli.console import progress, remark_left_out, say
 from seqfer.cli.measuring import say_figures
-from seqfer.cli.reading import Cache, Data, Device, open_split
+from seqfer.cli.reading import Cache, Data, Device, learnt_from, open_split
 from seqfer.cli.train import Config
 
 app = typer.Typer(
@@ -93,13 +93,14 @@ def evaluate(
     device: Device = "auto",
     overwrite: Overwrite = False,
 ) -> None:
-    """Measure a forest on labelled clips; the results are those of `seqfer evaluate`.
+    """Measure a forest on labelled clips; the results, and the exit code, are those of `seqfer evaluate`.
 
     With --resample-test the figures count clips that nobody has filmed, and the report says so.
     """
     from seqfer import __version__
     from seqfer.classic.model import load_forest
     from seqfer.classic.predicting import predict
+    from seqfer.errors import NO_FILE
     from seqfer.evaluation.report import OWN_FILES, write_evaluation
     from seqfer.evaluation.report import evaluate as derive
     from seqfer.files import check_output, output_folder, sha256_of
@@ -114,7 +115,7 @@ def evaluate(
     with progress("reading", "frames") as advance:
         predictions = predict(forest, packed, chosen, choose_device(device), resample_test, advance)
     synthetic = len(predictions) - len(chosen)
-    reasons = [manifest.leaky] if manifest.leaky else []
+    reasons = [manifest.leaky, learnt_from(forest.training, sha256_of(data), split)]
     if resample_test:
         reasons.append(
             f"the split {split} was resampled: {synthetic} of these {len(predictions)} clips are synthetic, made "
@@ -130,7 +131,9 @@ def evaluate(
         "left_out": len(packed.left_out),
         "version": __version__,
     }
-    evaluation = derive(predictions, origin, "; ".join(reasons))
+    evaluation = derive(predictions, origin, "; ".join(filter(None, reasons)))
     with output_folder(output, overwrite, OWN_FILES) as folder:
         write_evaluation(evaluation, folder)
     say_figures(evaluation, output)
+    if any(why.endswith(NO_FILE) for why in packed.left_out.values()):
+        raise typer.Exit(1)

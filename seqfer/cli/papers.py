@@ -90,7 +90,7 @@ def run(
         try:
             if one in chosen:
                 say(f"# {paper.name}, protocol {one.name}: {one.what}")
-                _follow(one, data, place, changes, context.find_root().command)
+                failed |= not _follow(one, data, place, changes, context.find_root().command)
         except SeqferError as error:
             error_line(error)
             failed = True
@@ -111,23 +111,31 @@ def _line(step: Step) -> str:
     return f"$ seqfer {as_typed(step.arguments)}"
 
 
-def _follow(protocol: Protocol, data: Path, place: Path, changes: tuple[str, ...], seqfer: Any) -> None:
-    """Run those commands of a protocol that are not done yet."""
+def _follow(protocol: Protocol, data: Path, place: Path, changes: tuple[str, ...], seqfer: Any) -> bool:
+    """Run those commands of a protocol that are not done yet; whether all could read what they were given."""
     from seqfer.papers.record import Record
 
-    record = Record(place)
+    record, whole = Record(place), True
     for step in protocol.steps(data, place, changes):
         say(_line(step))
         if record.is_done(step):
             say(f"{step.makes} is there")
             continue
         record.remember(step, changes)
+        before = _written(step.makes)
         code = seqfer.main(list(step.arguments), standalone_mode=False)
         if code == INTERRUPTED:
             raise KeyboardInterrupt
-        if code:
+        if code and not (step.partial and _written(step.makes) != before):
             raise SeqferError(f"seqfer {step.arguments[0]} has failed; run the same again to go on")
+        whole &= not code
     record.finish(changes)
+    return whole
+
+
+def _written(path: Path) -> int:
+    """When a file was written, in ns; 0 if it is not there."""
+    return path.stat().st_mtime_ns if path.exists() else 0
 
 
 def _say_rows(rows: list[Row], output: Path) -> None:

@@ -76,7 +76,7 @@ def read_split(
     from seqfer.evaluation.predictions import predict
 
     own = training.get("config", {}).get("data", {})
-    if split == "validation" and _learnt_validation(training):
+    if split == "validation" and any(map(_with_validation, _runs(training))):
         remark_line("the model has learnt from a validation split (data.with_validation): this one tells too much")
     if faces is None and own.get("faces") == "none":
         remark_line("pictures are taken whole, as in the model's training; --faces mediapipe finds faces in them")
@@ -89,20 +89,22 @@ def read_split(
 
 
 def learnt_from(training: dict[str, Any], data_sha256: str, split: str) -> str:
-    """Why figures of a manifest's split are too good if a model has learnt from its training clips; else nothing.
+    """Why figures of a manifest's split are too good if a model has learnt from clips in it; else nothing.
 
     Args:
         training: the model's record of how it was trained.
         data_sha256: of the manifest's file.
         split: of `SPLITS`.
     """
-    learnt = any(run.get("data", {}).get("manifest_sha256") == data_sha256 for run in _runs(training))
-    return "the model has learnt from the split train, which is measured" if learnt and split in LEARNT else ""
+    runs = [run for run in _runs(training) if run.get("data", {}).get("manifest_sha256") == data_sha256]
+    if (runs and split in LEARNT) or (split == "validation" and any(map(_with_validation, runs))):
+        return "the model has learnt from some of the clips that are measured"
+    return ""
 
 
-def _learnt_validation(training: dict[str, Any]) -> bool:
-    """Whether a model, or a member of an ensemble, was trained on the validation split too."""
-    return any(run.get("config", {}).get("data", {}).get("with_validation", False) for run in _runs(training))
+def _with_validation(run: dict[str, Any]) -> bool:
+    """Whether a run of training took the validation split too."""
+    return bool(run.get("config", {}).get("data", {}).get("with_validation"))
 
 
 def _runs(training: dict[str, Any]) -> list[dict[str, Any]]:

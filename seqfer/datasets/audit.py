@@ -228,7 +228,8 @@ def _repeats(digests: NDArray[np.str_], pairs: NDArray[np.int64], parts: NDArray
 def _shared_sources(manifest: Manifest, files: dict[int, str]) -> dict[str, tuple[str, ...]]:
     """Videos and sequences that more than one part has a piece of, a video under whatever names it lies there.
 
-    Whole videos under two names are copies, not pieces.
+    Whole videos under two names are copies, not pieces. Of sequences those pieces are known that `seqfer manifest`
+    made, by their ids.
     """
     pieces: dict[str, list[ClipRecord]] = defaultdict(list)
     for position, record in enumerate(manifest.records):

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from seqfer.datasets.fer2013 import SIZE
 from seqfer.datasets.types import ClipRecord
-from seqfer.errors import DatasetError, VideoError
+from seqfer.errors import NO_FILE, DatasetError, VideoError
 from seqfer.video.opening import VIDEO_SUFFIXES
 from seqfer.video.stills import numbered_pictures, read_image
 
@@ -47,6 +47,8 @@ class PictureReader:
             try:
                 with path.open(newline="") as file:
                     self._rows = path, [row.get("pixels") or "" for row in csv.DictReader(file)]
+            except FileNotFoundError as error:
+                raise DatasetError(path, NO_FILE) from error
             except OSError as error:
                 raise DatasetError(path, f"cannot be read ({error.strerror})") from error
             except (UnicodeDecodeError, csv.Error) as error:

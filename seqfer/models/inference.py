@@ -185,7 +185,9 @@ class Predictor:
     ) -> tuple[NDArray[np.float32], NDArray[np.float32], int]:
         """A sequence without large gaps: logits of its frames (T, K) and windows (W, K), and a window's steps."""
         rate = self.architecture.frame_rate
-        grid = np.arange(times_s[0], times_s[-1] + 0.5 / rate, 1 / rate)
+        # Up to the last frame, or to half a step before it; which of both, rounding errors do not decide.
+        last = int(np.floor(np.round((times_s[-1] - times_s[0]) * rate, 6) + 0.5))
+        grid = times_s[0] + np.arange(last + 1) / rate
         # Every window is equally long: a short sequence is a single one.
         windows = overlapping_windows(len(grid), self.window, self.window // 2)
         steps = windows[0].stop
@@ -238,13 +240,14 @@ def resample(
     values, times_s = values[first:after], times_s[first:after]
     result = interpolate(values, times_s, grid_s)
     places = np.round((times_s - grid_s[0]) / step, 6)  # so that rounding errors do not decide what is halfway
-    sums, counts = np.zeros_like(result), np.zeros(len(grid_s), np.float32)
-    for nearest in (np.ceil(places - 0.5).astype(int), np.floor(places + 0.5).astype(int)):
-        inside = np.flatnonzero((nearest >= 0) & (nearest < len(grid_s)))
-        np.add.at(counts, nearest[inside], 0.5)
-        np.add.at(sums, nearest[inside], 0.5 * values[inside].astype(np.float32))
-    several = counts > 1
-    result[several] = sums[several] / counts[several, None]
+    nearest = np.concatenate((np.ceil(places - 0.5), np.floor(places + 0.5))).astype(int)
+    inside = (nearest >= 0) & (nearest < len(grid_s))
+    halves = np.bincount(nearest[inside], minlength=len(grid_s))
+    several = halves > 2
+    if several.any():
+        sums = np.zeros_like(result)
+        np.add.at(sums, nearest[inside], np.concatenate((values, values))[inside].astype(np.float32))
+        result[several] = sums[several] / halves[several, None]
     return result
 
 

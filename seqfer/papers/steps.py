@@ -16,7 +16,7 @@ def manifest(kind: str, data: Path, out: Path, split: str, *options: str) -> Ste
 def cleaned(out: Path) -> Step:
     """Leave out what repeats a picture that is held out longer, or another training picture."""
     made = out / "clean.csv"
-    return Step(("audit", str(out / "manifest.csv"), "--write", str(made)), made)
+    return Step(("audit", str(out / "manifest.csv"), "--write", str(made)), made, partial=True)
 
 
 def trained(config: str, data: Path, out: Path, changes: tuple[str, ...]) -> Step:
@@ -34,7 +34,7 @@ def fitted(config: str, data: Path, out: Path, changes: tuple[str, ...]) -> Step
 def measured(model: Path, data: Path, out: Path, *options: str, group: tuple[str, ...] = ()) -> Step:
     """Measure a model, or a forest in the group `classic`, on the test split."""
     arguments = ("evaluate", str(model), "--data", str(data), "-o", str(out), "--overwrite", *options)
-    return Step((*group, *arguments), out / "metrics.json", repeat=True)
+    return Step((*group, *arguments), out / "metrics.json", repeat=True, partial=True)
 
 
 def crossed(config: str, data: Path, out: Path, changes: tuple[str, ...]) -> Step:

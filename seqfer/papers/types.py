@@ -18,11 +18,14 @@ class Step:
         arguments: of `seqfer`.
         makes: what there is when the command is done.
         repeat: run it again if that is there already, as commands that go on by themselves want it.
+        partial: that is as good as can be also where the command fails, if it has written it: it left out what
+            cannot be read.
     """
 
     arguments: tuple[str, ...]
     makes: Path
     repeat: bool = False
+    partial: bool = False
 
 
 # From the data's folder, the folder for results, and settings to change, as --set takes them.

@@ -59,7 +59,8 @@ def _chart(
     for left in (x2 + 4, x1 - 4 - width, max(0, image.shape[1] - width)):
         chart = left, top, left + width, top + height
         inside = left >= 0 and (chart[2] <= image.shape[1] or left == 0)
-        if inside and not any(_meet(chart, other) for other in taken):
+        near = x1 - 4 <= chart[2] and left <= x2 + 4  # farther away it would be taken for another face's
+        if inside and near and not any(_meet(chart, other) for other in taken):
             return chart, (row, name_width, bar_width)
     return None, (row, name_width, bar_width)
 

@@ -17,7 +17,7 @@ from seqfer.files import PARTIAL, sha256_of
 from seqfer.labels import LabelSet
 from seqfer.models.inference import choose_device
 from seqfer.training.config import TrainConfig
-from seqfer.training.loop import OWN_FILES, Trainer
+from seqfer.training.loop import OWN_FILES, STATE, Trainer
 from seqfer.training.optimizers import stage_rates
 from seqfer.training.processes import Team
 from seqfer.training.start import label_set, starting_model
@@ -120,8 +120,8 @@ def check_contents(folder: Path, resume: bool, what: str, own: Callable[[str], b
     """Raise OutputError if something must not or cannot lie in a folder.
 
     Args:
-        folder: that may be missing or empty, or with `resume` hold an earlier part of the same, whatever else has
-            been put beside it since.
+        folder: that may be missing or empty, or with `resume` hold an earlier part of the same; once that has a
+            run's state, whatever else has been put beside it since.
         resume: go on with what lies there.
         what: is to lie there, as in "a training run".
         own: whether it leaves a file or folder of a name.
@@ -134,7 +134,8 @@ def check_contents(folder: Path, resume: bool, what: str, own: Callable[[str], b
         raise OutputError(folder, f"cannot be read ({error.strerror})") from error
     if used and not resume:
         raise OutputError(folder, "exists already; use --resume to go on with it, or choose another folder")
-    if used and not any(own(path.name) or PARTIAL in path.name for path in folder.iterdir()):
+    foreign = used and not all(own(path.name) or PARTIAL in path.name for path in folder.iterdir())
+    if foreign and next(folder.rglob(STATE), None) is None:
         raise OutputError(folder, f"holds something else than {what}; choose another folder")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterator
 from fractions import Fraction
 from pathlib import Path
@@ -137,20 +138,22 @@ def _inside(root: Path, passed_over: Callable[[Path], bool]) -> list[Path]:
 def folders_below(root: Path) -> Iterator[tuple[Path, list[Path] | None]]:
     """A folder and all below it, each with what it holds, hidden things left out; None if it cannot be read.
 
-    Links to folders are followed, but not in circles.
+    Links to folders are followed, but not in circles; what can be reached without them goes by its own name.
     """
-    folders, seen = [root], set()
-    for folder in folders:
+    folders, links, seen = deque([root]), deque[Path](), set()
+    while folders or links:
+        folder = folders.popleft() if folders else links.popleft()
         if folder.resolve() in seen:
             continue
         seen.add(folder.resolve())
         try:
-            children = [child for child in folder.iterdir() if not child.name.startswith(".")]
+            children = [child for child in sorted(folder.iterdir()) if not child.name.startswith(".")]
             below = [child for child in children if child.is_dir()]
         except OSError:
             if folder == root:
                 raise
             yield folder, None
             continue
-        folders += below
+        links += [child for child in below if child.is_symlink()]
+        folders += [child for child in below if not child.is_symlink()]
         yield folder, children

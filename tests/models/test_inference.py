@@ -174,6 +174,18 @@ def test_every_step_of_a_grid_takes_as_much_of_an_even_video(multiple: int) -> N
         assert share @ times == pytest.approx(step / 12.5, abs=1e-5)
 
 
+@pytest.mark.parametrize("frames", [2, 3, 4, 50, 51])
+def test_a_clip_is_read_alike_wherever_it_lies_in_its_file(mindful: Predictor, frames: int) -> None:
+    """Also where its last frame is halfway between two steps."""
+    times = np.arange(frames) / (2 * mindful.architecture.frame_rate)
+    embeddings = change(times, at_s=0.02)
+    at_once, as_whole = mindful.read_clip(embeddings, times)
+    for offset_s in np.random.default_rng(0).random(20) * 100:
+        by_frame, by_clip = mindful.read_clip(embeddings, np.round(times + offset_s, 6))
+        assert by_frame == pytest.approx(at_once, abs=1e-4)
+        assert by_clip == pytest.approx(as_whole, abs=1e-4)
+
+
 def test_windows_are_stitched_without_seams(mindful: Predictor) -> None:
     # Half a minute in overlapping windows, against the same in one piece.
     times = np.arange(750) / 25

@@ -32,7 +32,18 @@ def test_a_box_alone_leaves_the_rest_of_the_picture() -> None:
     assert (alone[150, 200] == rgb_of("angry")).all()  # of equals the first leads
 
 
-def test_no_chart_covers_another_face_or_its_chart(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("lefts", "expected"),
+    [
+        ([0, 260, 380, 490], [144, 531]),  # right of the first; the fourth's on itself, at the picture's edge
+        ([0, 260, 380], [144, 524]),
+        ([-20, 90, 200], [344]),  # of the three only the last has room, and no chart goes far away
+        ([0, 500], [144, 427]),
+    ],
+)
+def test_charts_lie_beside_their_faces_and_cover_no_other(
+    lefts: list[int], expected: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
     charts: list[tuple[int, int, int, int]] = []
 
     def noted(image: object, corner: tuple[int, int], size: tuple[int, int], *_: object) -> None:
@@ -40,11 +51,10 @@ def test_no_chart_covers_another_face_or_its_chart(monkeypatch: pytest.MonkeyPat
 
     monkeypatch.setattr(drawing, "draw_plate", noted)
     monkeypatch.setattr(drawing, "draw_line", lambda *_: None)
-    boxes = [(40, 100, 140, 220), (300, 100, 400, 220), (420, 110, 520, 230), (540, 100, 630, 220)]
+    boxes = [(40 + left, 100, 140 + left, 220) for left in lefts]
     image = np.full((360, 640, 3), 90, np.uint8)
     draw_faces(image, [(box, k, EVEN) for k, box in enumerate(boxes)], FER7.names)
-    assert charts[0][0] == 144  # right of the first
-    assert 2 <= len(charts) < 4
+    assert [chart[0] for chart in charts] == expected
 
     def meet(one: tuple[int, ...], other: tuple[int, ...]) -> bool:
         return one[0] < other[2] and other[0] < one[2] and one[1] < other[3] and other[1] < one[3]

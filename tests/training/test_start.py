@@ -95,7 +95,7 @@ def test_labels_are_those_of_all_clips_in_their_usual_order_or_as_asked(
         (
             TrainConfig(),
             clips(train="happy", validation="happy"),
-            "a label set needs at least two labels, not ['happy']",
+            "two labels or more can be told apart, but here is only happy",
         ),
     ],
     ids=["no training", "no validation", "not learnt", "not asked for", "one"],

@@ -103,6 +103,17 @@ def test_hidden_folders_are_passed_over_and_links_are_not_followed_in_circles(tm
     assert find_videos(tmp_path) == [tmp_path / "a/clip.mp4"]
 
 
+def test_what_lies_behind_a_link_too_goes_by_its_own_name(tmp_path: Path) -> None:
+    for name in ("b/train/happy/1.mp4", "elsewhere/2.mp4"):
+        (tmp_path / name).parent.mkdir(parents=True)
+        (tmp_path / name).touch()
+    root = tmp_path / "b"
+    (root / "happy").symlink_to(root / "train" / "happy")
+    for name in ("z", "y"):
+        (root / name).symlink_to(tmp_path / "elsewhere")
+    assert find_videos(root) == [root / "train/happy/1.mp4", root / "y/2.mp4"]
+
+
 def test_a_folder_may_be_passed_over_so_that_what_else_is_there_counts(tmp_path: Path) -> None:
     for name in ("photo.jpg", "results/overlay.mp4"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
