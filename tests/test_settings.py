@@ -52,9 +52,9 @@ def test_settings_of_any_kind_are_read_changed_and_written(tmp_path: Path) -> No
         (
             "degrees: 3",
             "steps=[]",
-            "{file}: unknown setting 'degrees'; did you mean 'oven.degrees'? see the cookbook",
+            "{file} with --set: unknown setting 'degrees'; did you mean 'oven.degrees'? see the cookbook",
         ),
-        ("", "oven.degrees=-1", "{file}: oven.degrees must be positive, not -1.0"),
+        ("", "oven.degrees=-1", "{file} with --set: oven.degrees must be positive, not -1.0"),
     ],
     ids=["no value", "unknown", "out of range"],
 )

@@ -60,11 +60,11 @@ def calibrate(
     predictions, packed, _ = read_split(predictor, training, data, "validation", faces, cache, picture_rate)
     before, truth = predictions.probabilities, predictions.truth
     temperature = fit_temperature(before, truth)
-    untold = f"{len(predictions)} validation clips do not tell how sure is too sure: "
-    untold += "too few are read wrongly" if temperature < 1 else "too few are read rightly"
-    if not 1.1 * TEMPERATURES[0] < temperature < 0.9 * TEMPERATURES[1]:
-        remedy = "give more clips" if temperature < 1 else "look at labels and --faces"
-        raise OptionError(f"{untold}; {remedy}; the model stays as it was")
+    few = f"too few of {len(predictions)} validation clips are read"
+    if temperature < 2 * TEMPERATURES[0]:  # the search ends there or earlier, where nothing is left to win
+        raise OptionError(
+            f"{few} wrongly to tell how sure is too sure; give more clips; the model stays as it was"
+        )
     soften_head(checkpoint.model.head, temperature)
     # Read again: of a clip in several windows the model softens each, not their mean.
     clips = {clip.clip_id: clip for clip in packed.clips}
@@ -90,8 +90,8 @@ def calibrate(
     with output_folder(place, replaces, (DESCRIPTION, WEIGHTS)) as folder:
         save_checkpoint(folder, checkpoint.model, provenance)
     say(f"temperature {temperature:.3f}, fitted on {len(predictions)} validation clips -> {place}")
-    if not 2 * TEMPERATURES[0] < temperature < TEMPERATURES[1] / 2:
-        remark_line(untold)
+    if temperature > TEMPERATURES[1] / 2:
+        remark_line(f"{few} rightly for the model to be sure of anything; look at labels and --faces")
     for name, (first, second) in (("ece", eces), ("log_loss", losses)):
         say(f"{name:8s} {first:.4f} -> {second:.4f}")
 

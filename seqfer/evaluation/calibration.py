@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar
 
 BINS = 15
-TEMPERATURES = (0.05, 20.0)  # beyond them something else is wrong
+TEMPERATURES = (0.02, 20.0)  # beyond them something else is wrong; 20 can be taken back
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ def fit_temperature(probabilities: NDArray[np.float64], truth: NDArray[np.int64]
         truth: (N,) class indices.
 
     Returns:
-        The one in [0.05, 20] with the lowest negative log likelihood; 1 leaves the model as it is.
+        The one in [0.02, 20] with the lowest negative log likelihood; 1 leaves the model as it is.
     """
     low, high = np.log(TEMPERATURES)
     found = minimize_scalar(

@@ -172,7 +172,7 @@ def test_a_cache_alone_is_enough(stills: Path, tmp_path: Path, run_here: Run) ->
 
 
 def test_killed_again_and_again_it_ends_with_the_same(stills: Path, tmp_path: Path) -> None:
-    arguments = ["train", "c.yaml", "--data", "m.csv", "--cache", "cache", "--device", "cpu", "--set", "epochs=24"]
+    arguments = ["train", "c.yaml", "--data", "m.csv", "--cache", "cache", "--device", "cpu", "--set", "epochs=16"]
     # Sums of several threads come out the same, too; passive ones leave the cores to whatever else runs here.
     threads = {"OMP_NUM_THREADS": "2", "OMP_WAIT_POLICY": "passive"}
     done = seqfer(*arguments, "-o", tmp_path / "whole", cwd=stills, variables=threads)
@@ -181,18 +181,18 @@ def test_killed_again_and_again_it_ends_with_the_same(stills: Path, tmp_path: Pa
     command = [sys.executable, "-m", "seqfer.cli.main", *arguments, "-o", str(run), "--resume"]
     rng = random.Random(1)
     stood: list[int] = []
-    for kill in range(3):
+    for kill in range(2):
         process = subprocess.Popen(
             command, cwd=stills, env={**os.environ, **threads}, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
         )
-        # The first at an epoch's end, where files are being written; the others a little later.
+        # The first at an epoch's end, where files are being written; the other a little later.
         while process.poll() is None and epochs_done(run) < 2 + 6 * kill:
             time.sleep(0.001)
         time.sleep(rng.uniform(0, 0.05) * bool(kill))
         process.send_signal(signal.SIGKILL)
         process.communicate()
         stood.append(epochs_done(run))
-    assert 0 < stood[0] < stood[1] < stood[2] < 24
+    assert 0 < stood[0] < stood[1] < 16
     done = seqfer(*arguments, "-o", run, "--resume", cwd=stills, variables=threads)
     assert (done.returncode, done.stderr) == (0, "")
     for name in ("best", "last"):

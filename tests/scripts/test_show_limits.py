@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shutil
 import sys
 from contextlib import closing
 from pathlib import Path
@@ -25,6 +26,13 @@ def test_each_column_disturbs_the_crop_but_the_first() -> None:
     assert changed == [False] + [True] * (len(shown) - 1)
 
 
+@pytest.fixture
+def rendered(demo_clip: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The demo's clip is there already."""
+    monkeypatch.setattr(show_limits, "write_demo_clip", lambda path: shutil.copy(demo_clip, path))
+
+
+@pytest.mark.usefixtures("rendered")
 def test_the_demos_face_is_found_at_every_expression_and_drawn(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -38,6 +46,7 @@ def test_the_demos_face_is_found_at_every_expression_and_drawn(
     assert width > 2 * height > 1000
 
 
+@pytest.mark.usefixtures("rendered")
 @pytest.mark.parametrize("detector", DETECTORS)
 def test_either_detector_finds_the_face(detector: str) -> None:
     with closing(create_detector(detector)) as finder:
