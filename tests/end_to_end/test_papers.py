@@ -90,7 +90,7 @@ def test_p1_from_a_pretraining_to_an_honest_row(ck48: Path, fer2013: Path, tmp_p
 
 def test_p1_by_images_is_too_good_and_says_so(ck48: Path, tmp_path: Path, run_here: Run) -> None:
     network = "{widths: [8, 16], convolutions: [1, 1], flattened: 12}"
-    learning = ("optimizer.name=muon", "optimizer.rate=0.01", "epochs=4")
+    learning = ("optimizer.name=muon", "optimizer.rate=0.01", "epochs=3")
     settings = ("model.encoder=vgg", f"model.encoder_settings={network}", *learning)
     command = ("papers", "run", "p1", ck48, "-o", "p1", *(part for one in settings for part in ("--set", one)))
     done = run_here(*command, cwd=tmp_path)

@@ -73,7 +73,7 @@ def test_order_matters(tmp_path: Path, demo_clip: Path, run_here: Run) -> None:
         "               noise: 0, occlusion: 0}\n"
         "optimizer: {name: muon, rate: 0.01}\n"
         "schedule: {name: one_cycle}\n"
-        "epochs: 24\nbatch_size: 12\nselect: last\n"
+        "epochs: 18\nbatch_size: 12\nselect: last\n"
     )
     accuracy = {}
     # The mean of frames sees the same in an onset as in its offset, however long it learns.
@@ -87,7 +87,7 @@ def test_order_matters(tmp_path: Path, demo_clip: Path, run_here: Run) -> None:
         assert figures["clips"] >= 24
         assert figures["intervals"]["units"] >= 4  # subjects, of whom the model has seen none
         accuracy[head] = figures["accuracy"]
-    assert accuracy["bilstm"] >= 0.95
+    assert accuracy["bilstm"] >= 0.9
     assert 0.35 <= accuracy["mean"] <= 0.65
 
 

@@ -72,15 +72,22 @@ def test_it_learns_and_keeps_the_best_and_the_last_epoch(tmp_path: Path) -> None
 @pytest.mark.parametrize(
     "changes",
     [
-        {"model__head": "mean", "model__head_settings": {"dropout": 0.2}},
+        {
+            "model__head": "mean",
+            "model__head_settings": {"dropout": 0.2},
+            "model__encoder": "vgg",
+            "model__encoder_settings": {"widths": [8, 16], "convolutions": [1, 1]},
+        },
         {"loss__mixup": 0.4, "loss__label_smoothing": 0.1, "loss__frame": 0.5, "loss__class_weights": "balanced"},
         {"optimizer__name": "sgd", "optimizer__rate": 0.05, "optimizer__clip_norm": 1.0, "data__balanced": True},
-        {"optimizer__ema": 0.9, "schedule__name": "plateau", "schedule__patience": 1},
-        {"optimizer__ema": 0.9, "optimizer__precise_norms": 20},
-        {"model__encoder": "vgg", "model__encoder_settings": {"widths": [8, 16], "convolutions": [1, 1]}},
+        {
+            "optimizer__ema": 0.9,
+            "optimizer__precise_norms": 20,
+            "schedule__name": "plateau",
+            "schedule__patience": 1,
+        },
         {"start__stage_rates": [0, 0.5, 1], "data__speed": 1.3, "data__longest_s": 0.1},
-        {"precision": "bfloat16"},
-        {"window__side": 12, "window__share": 0.7},
+        {"precision": "bfloat16", "window__side": 12, "window__share": 0.7},
         {"teacher__share": 0.7, "loss__mixup": 0.4},
         {"teacher__once": True, "loss__mixup": 0.4},
     ],
