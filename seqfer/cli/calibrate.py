@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from seqfer.cli.console import remark_line, say
-from seqfer.cli.reading import Cache, Data, Device, OwnFaces, OwnPictureRate, read_split
+from seqfer.cli.reading import Cache, Data, Device, OwnFaces, OwnPictureRate, read_split, record_of
 from seqfer.errors import OptionError
 
 CHANGED = ("log_loss", "ece", "frame_ece")  # of a model's figures, by its temperature
@@ -55,9 +55,9 @@ def calibrate(
         )
     checkpoint = load_model(model)
     predictor = Predictor(checkpoint.model, choose_device(device), "float32")
-    # Bundled models have learnt from faces taken whole, but are there for videos and photographs.
-    training = {} if model in bundled_models() else checkpoint.provenance.training
-    predictions, packed, _ = read_split(predictor, training, data, "validation", faces, cache, picture_rate)
+    predictions, packed, _ = read_split(
+        predictor, record_of(model, checkpoint), data, "validation", faces, cache, picture_rate
+    )
     before, truth = predictions.probabilities, predictions.truth
     temperature = fit_temperature(before, truth)
     few = f"too few of {len(predictions)} validation clips are read"

@@ -9,7 +9,7 @@ import typer
 
 from seqfer.cli.console import progress, remark_left_out, say
 from seqfer.cli.measuring import say_figures
-from seqfer.cli.reading import Cache, Data, Device, learnt_from, open_split
+from seqfer.cli.reading import Cache, Data, Device, end_if_missing, learnt_from, open_split
 from seqfer.cli.train import Config
 
 app = typer.Typer(
@@ -100,7 +100,6 @@ def evaluate(
     from seqfer import __version__
     from seqfer.classic.model import load_forest
     from seqfer.classic.predicting import predict
-    from seqfer.errors import NO_FILE
     from seqfer.evaluation.report import OWN_FILES, write_evaluation
     from seqfer.evaluation.report import evaluate as derive
     from seqfer.files import check_output, output_folder, sha256_of
@@ -115,7 +114,8 @@ def evaluate(
     with progress("reading", "frames") as advance:
         predictions = predict(forest, packed, chosen, choose_device(device), resample_test, advance)
     synthetic = len(predictions) - len(chosen)
-    reasons = [manifest.leaky, learnt_from(forest.training, sha256_of(data), split)]
+    data_sha256 = sha256_of(data)
+    reasons = [manifest.leaky, learnt_from(forest.training, data_sha256, split)]
     if resample_test:
         reasons.append(
             f"the split {split} was resampled: {synthetic} of these {len(predictions)} clips are synthetic, made "
@@ -124,7 +124,7 @@ def evaluate(
     origin = {
         "model": {"name": model.resolve().name, "sha256": sha256},
         "data": data.name,
-        "data_sha256": sha256_of(data),
+        "data_sha256": data_sha256,
         "split": split,
         "faces": packed.faces,
         "synthetic": synthetic,
@@ -135,5 +135,4 @@ def evaluate(
     with output_folder(output, overwrite, OWN_FILES) as folder:
         write_evaluation(evaluation, folder)
     say_figures(evaluation, output)
-    if any(why.endswith(NO_FILE) for why in packed.left_out.values()):
-        raise typer.Exit(1)
+    end_if_missing(packed)

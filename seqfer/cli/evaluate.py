@@ -9,7 +9,17 @@ import typer
 
 from seqfer.cli.console import remark_line
 from seqfer.cli.measuring import say_figures
-from seqfer.cli.reading import Cache, Data, Device, OwnFaces, OwnPictureRate, learnt_from, read_split
+from seqfer.cli.reading import (
+    Cache,
+    Data,
+    Device,
+    OwnFaces,
+    OwnPictureRate,
+    end_if_missing,
+    learnt_from,
+    read_split,
+    record_of,
+)
 
 if TYPE_CHECKING:
     from seqfer.datasets.packed import PackedClips
@@ -45,38 +55,37 @@ def evaluate(
     left out; where files are missing, the exit code is 1.
     """
     from seqfer import __version__
-    from seqfer.errors import NO_FILE
     from seqfer.evaluation.report import OWN_FILES, write_evaluation
     from seqfer.evaluation.report import evaluate as derive
     from seqfer.files import check_output, output_folder, sha256_of
-    from seqfer.models.bundled import bundled_models, load_model
+    from seqfer.models.bundled import load_model
     from seqfer.models.inference import Predictor, choose_device
 
     check_output(output, overwrite)
     checkpoint = load_model(model)
     predictor = Predictor(checkpoint.model, choose_device(device))
-    # Bundled models have learnt from faces taken whole, but are there for videos and photographs.
-    training = {} if model in bundled_models() else checkpoint.provenance.training
-    predictions, packed, manifest = read_split(predictor, training, data, split, faces, cache, picture_rate)
+    predictions, packed, manifest = read_split(
+        predictor, record_of(model, checkpoint), data, split, faces, cache, picture_rate
+    )
+    data_sha256 = sha256_of(data)
     origin = {
         "model": {"name": checkpoint.name, "sha256": checkpoint.sha256},
         "data": data.name,
-        "data_sha256": sha256_of(data),
+        "data_sha256": data_sha256,
         "split": split,
         "faces": packed.faces,
         "precision": str(predictor.dtype).removeprefix("torch."),
         "left_out": len(packed.left_out),
         "version": __version__,
     }
-    learnt = learnt_from(checkpoint.provenance.training, sha256_of(data), split)
+    learnt = learnt_from(checkpoint.provenance.training, data_sha256, split)
     evaluation = derive(predictions, origin, "; ".join(filter(None, (manifest.leaky, learnt))))
     with output_folder(output, overwrite, OWN_FILES) as folder:
         write_evaluation(evaluation, folder, frames)
         if mistakes:
             _write_mistakes(predictions, packed, mistakes, folder)
     say_figures(evaluation, output)
-    if any(why.endswith(NO_FILE) for why in packed.left_out.values()):
-        raise typer.Exit(1)
+    end_if_missing(packed)
 
 
 def _write_mistakes(predictions: Predictions, packed: PackedClips, count: int, folder: Path) -> None:

@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from seqfer.cli.console import counted, progress, remark_left_out, remark_line
-from seqfer.errors import OptionError
+from seqfer.errors import NO_FILE, OptionError
 
 if TYPE_CHECKING:
     from seqfer.datasets.packed import PackedClip, PackedClips
     from seqfer.datasets.types import Manifest
     from seqfer.evaluation.predictions import Predictions
     from seqfer.labels import LabelSet
+    from seqfer.models.checkpoint import Checkpoint
     from seqfer.models.inference import Predictor
     from seqfer.preprocess import Preprocess
 
@@ -52,6 +53,16 @@ PictureRate = Annotated[
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")]
 
 
+def record_of(model: str, checkpoint: Checkpoint) -> dict[str, Any]:
+    """A model's record of how it was trained, from which `read_split` takes how clips are made.
+
+    Bundled models have learnt from faces taken whole, but are there for videos and photographs: nothing of theirs.
+    """
+    from seqfer.models.bundled import bundled_models
+
+    return {} if model in bundled_models() else checkpoint.provenance.training
+
+
 def read_split(
     predictor: Predictor,
     training: dict[str, Any],
@@ -65,7 +76,7 @@ def read_split(
 
     Args:
         predictor: the model.
-        training: the model's record of how it was trained.
+        training: of the model (`record_of`).
         data: the manifest's file.
         split: of `SPLITS`.
         faces: how crops are made, of `seqfer.faces.types.FACES`; as in the model's training if not given.
@@ -110,6 +121,12 @@ def _with_validation(run: dict[str, Any]) -> bool:
 def _runs(training: dict[str, Any]) -> list[dict[str, Any]]:
     """A model's record, and those of an ensemble's members."""
     return [training, *training.get("members", ())]
+
+
+def end_if_missing(packed: PackedClips) -> None:
+    """End with exit code 1, results being written, where files of the split are missing."""
+    if any(why.endswith(NO_FILE) for why in packed.left_out.values()):
+        raise typer.Exit(1)
 
 
 def open_split(

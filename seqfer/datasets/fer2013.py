@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from seqfer.datasets.packed import PackedClips
 from seqfer.datasets.types import SPLITS
-from seqfer.errors import DatasetError, OptionError
+from seqfer.errors import NO_FILE, DatasetError, OptionError
 from seqfer.labels import FER7
 
 SIZE = 48
@@ -73,7 +73,7 @@ def load_fer2013(path: str | Path) -> dict[str, StillSet]:
     """
     path = Path(path)
     if not path.exists():
-        raise DatasetError(path, "no such file or folder; give fer2013.csv, a folder with train/, or a zip of it")
+        raise DatasetError(path, f"{NO_FILE}; give fer2013.csv, a folder with train/, or a zip of it")
     if path.is_dir():
         rows = _read_folder(path)
     elif path.suffix.lower() == ".zip":

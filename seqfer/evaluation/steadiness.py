@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from seqfer.models.inference import LONGEST_GAP_S, ROUNDING_S
+from seqfer.models.inference import LONGEST_GAP_S
+from seqfer.video.types import ROUNDING_S
 
 
 def label_changes(times_s: NDArray[np.float64], probabilities: NDArray[np.floating[Any]]) -> tuple[int, float]:

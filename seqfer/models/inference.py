@@ -20,6 +20,7 @@ from seqfer.errors import OptionError
 from seqfer.models.classifier import SequenceClassifier
 from seqfer.models.folding import folded
 from seqfer.models.heads import SequenceOutput
+from seqfer.video.types import ROUNDING_S
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
 PRECISIONS = ("auto", "float32", "bfloat16")
@@ -27,7 +28,6 @@ WINDOWS_AT_ONCE = 32
 FACES_AT_ONCE = 32  # on CPUs, whose caches more of them overflow (benchmarks/encoder_speed.py)
 FACES_AT_ONCE_ON_GPU = 256
 LONGEST_GAP_S = 0.5  # a face unseen for longer starts a new sequence for the head
-ROUNDING_S = 5e-7  # times are to the microsecond
 
 _LIMITING = threading.Lock()
 _found: list[int] = []  # by each thread within `network_threads`, how many the first of them found
@@ -185,7 +185,7 @@ class Predictor:
     ) -> tuple[NDArray[np.float32], NDArray[np.float32], int]:
         """A sequence without large gaps: logits of its frames (T, K) and windows (W, K), and a window's steps."""
         rate = self.architecture.frame_rate
-        # Up to the last frame, or to half a step before it; which of both, rounding errors do not decide.
+        # Up to the step nearest to the last frame, of two the later one; rounding errors do not decide.
         last = int(np.floor(np.round((times_s[-1] - times_s[0]) * rate, 6) + 0.5))
         grid = times_s[0] + np.arange(last + 1) / rate
         # Every window is equally long: a short sequence is a single one.

@@ -35,18 +35,19 @@ def draw_faces(image: Image, faces: Sequence[tuple[Sequence[float], int, Shares]
     charts: list[Rectangle] = []
     for place, (box, track_id, shares) in enumerate(faces):
         draw_box(image, box, track_id, shares, names)
-        chart, rows = _chart(image, boxes[place], len(names), [*boxes[:place], *boxes[place + 1 :], *charts])
-        if chart is not None:
+        placed = _chart(image, boxes[place], len(names), [*boxes[:place], *boxes[place + 1 :], *charts])
+        if placed is not None:
+            chart, sizes = placed
             charts.append(chart)
             left, top, right, bottom = chart
             draw_plate(image, (left, top), (right - left, bottom - top), DARK, 0.55)
-            draw_bars(image, (left + 2, top + 3), rows, shares, names)
+            draw_bars(image, (left + 2, top + 3), sizes, shares, names)
 
 
 def _chart(
     image: Image, box: Rectangle, count: int, taken: Sequence[Rectangle]
-) -> tuple[Rectangle | None, tuple[int, int, int]]:
-    """Where the chart of a face goes, None where there is no room, and the sizes that `draw_bars` takes."""
+) -> tuple[Rectangle, tuple[int, int, int]] | None:
+    """Where the chart of a face goes, and the sizes that `draw_bars` takes; None where there is no room."""
     x1, y1, x2, y2 = box
     row = unit_of(image)
     name_width, bar_width = round(4.4 * row), 4 * row
@@ -62,7 +63,7 @@ def _chart(
         near = x1 - 4 <= chart[2] and left <= x2 + 4  # farther away it would be taken for another face's
         if inside and near and not any(_meet(chart, other) for other in taken):
             return chart, (row, name_width, bar_width)
-    return None, (row, name_width, bar_width)
+    return None
 
 
 def _meet(one: Rectangle, other: Rectangle) -> bool:

@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seqfer.timeline.types import Segment, SegmentOptions, Timeline
+from seqfer.video.types import ROUNDING_S
 
 NONE = -1  # where no label holds
-ROUNDING_S = 5e-7  # times are to the microsecond; durations that differ by less are equal
 
 
 def segment(timeline: Timeline, options: SegmentOptions) -> list[Segment]:

@@ -217,12 +217,19 @@ def _read_info(
         width, height = height, width
     start_s = float((first.pts or 0) * (first.time_base or Fraction(1)))
     duration_s = _stated_end_s(container, stream, start_s)
-    if duration_s is None and stream.duration is not None and stream.time_base is not None:
-        duration_s = float(stream.duration * stream.time_base)
-    elif duration_s is None and container.duration is not None:
+    if duration_s is None:
+        duration_s = _length_s(stream)
+    if duration_s is None and container.duration is not None:
         duration_s = container.duration / av.time_base
     rate, count = stream.average_rate, stream.frames or None
     return VideoInfo(path, width, height, rate, duration_s, count, rotation, start_s)
+
+
+def _length_s(stream: av.VideoStream) -> float | None:
+    """How long a stream is as its header says, if it does."""
+    return (
+        None if stream.duration is None or stream.time_base is None else float(stream.duration * stream.time_base)
+    )
 
 
 def _listed_samples(container: av.container.InputContainer, stream: av.VideoStream) -> int | None:
@@ -238,9 +245,9 @@ def _stated_end_s(container: av.container.InputContainer, stream: av.VideoStream
     name = container.format.name
     if not name.startswith(("matroska", "avi", "flv", "mov")):
         return None  # other formats have no such header: FFmpeg estimates from what the file holds
-    if stream.duration is not None and stream.time_base is not None:
-        return float(stream.duration * stream.time_base)
-    end_s = None
+    end_s = _length_s(stream)
+    if end_s is not None:
+        return end_s
     tag = re.fullmatch(r"(\d+):(\d+):(\d+(?:\.\d+)?)", stream.metadata.get("DURATION", ""))
     if tag:
         end_s = int(tag[1]) * 3600 + int(tag[2]) * 60 + float(tag[3])

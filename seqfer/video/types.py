@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Image = NDArray[np.uint8]  # (H, W, 3) RGB
+ROUNDING_S = 5e-7  # times are to the microsecond; durations that differ by less are equal
 
 
 @dataclass(frozen=True)
